@@ -1,0 +1,23 @@
+"""Twin: lowlevel/storage.py. Weights to and from ``.weights.h5`` files, by Keras's own ``save_weights`` and ``load_weights``."""
+
+from pathlib import Path
+
+from shared.weights import read_state, written
+
+__all__ = ["read", "write"]
+
+
+def read(path: str | Path, trainer) -> None:
+    """Load weights and optimiser from a file of either wing or of plain Keras.
+
+    Raises:
+        InputError: the file cannot be read or does not fit; the trainer is not changed then.
+    """
+    read_state(path, trainer.model, trainer.state().slots)  # refuses what Keras would read half of
+    trainer.network.load_weights(path)
+
+
+def write(path: str | Path, trainer) -> None:
+    """Write weights and optimiser so that either wing and plain Keras load them; the file appears whole or not at all."""
+    with written(path, trainer.model, trainer.train) as unfinished:
+        trainer.network.save_weights(unfinished)

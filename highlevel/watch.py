@@ -1,0 +1,99 @@
+"""Twin: lowlevel/watch.py. Looks into the steps of a real ``fit`` without changing them.
+
+The optimiser and the loss object get methods that copy what passes through them into variables and then do what they did
+before. Nothing is computed again: these are the loss and the gradients that ``fit`` used. ``tests/test_watch.py`` shows that a
+watched training ends in the same bits as an unwatched one.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from shared.records import StepRecord
+
+__all__ = ["Watch"]
+
+
+class Watch:
+    """Variables for everything a step computes: ``targets``, ``logits``, ``example_losses``, ``loss``, ``gradients``.
+
+    Batches smaller than ``batch_size`` are padded with zeros at the end and cut again when read.
+
+    Args:
+        state: the weights (``weights`` many), the optimiser's variables, and last the running loss and accuracy as
+            total, count, total, count.
+    """
+
+    def __init__(self, state: list[tf.Variable], weights: int, target_shape: tuple[int, ...], classes: int, batch_size: int):
+        dtype = state[0].dtype
+        self.batch_size = batch_size
+        self.weights = weights
+        self.targets = tf.Variable(tf.zeros((batch_size, *target_shape), dtype))
+        self.logits = tf.Variable(tf.zeros((batch_size, classes), dtype))
+        self.example_losses = tf.Variable(tf.zeros((batch_size,), dtype))
+        self.loss = tf.Variable(0.0)  # float32: to that type `fit` casts the loss of a float64 net too
+        self.gradients = [tf.Variable(tf.zeros_like(weight)) for weight in state[:weights]]
+        seen = [self.targets, self.logits, self.example_losses, self.loss, *self.gradients, *state]
+        # One graph that reads all variables is one call from Python where there would be one a variable.
+        self.read = tf.function(lambda: [variable.read_value() for variable in seen], autograph=False)
+
+    def see(self, targets, logits, example_losses, loss, gradients) -> None:
+        """Copy a step's tensors; called inside the step."""
+        for variable, value in (
+            (self.targets, tf.cast(targets, self.targets.dtype)),
+            (self.logits, logits),
+            (self.example_losses, example_losses),
+        ):
+            missing = self.batch_size - tf.shape(value)[0]
+            variable.assign(tf.pad(value, [[0, missing]] + [[0, 0]] * (value.shape.rank - 1)))
+        self.loss.assign(tf.cast(loss, tf.float32))
+        for variable, gradient in zip(self.gradients, gradients, strict=True):
+            variable.assign(gradient)
+
+    def record(self, epoch: int, rows: int) -> StepRecord:
+        """What the last step left, as arrays; ``epoch`` counts from 1, ``rows`` is the size of the batch."""
+        targets, logits, example_losses, loss, *rest = [value.numpy() for value in self.read()]
+        gradients, rest = rest[: self.weights], rest[self.weights :]
+        weights, slots, means = rest[: self.weights], rest[self.weights : -4], rest[-4:]
+        return StepRecord(
+            epoch=epoch,
+            step=int(slots[0]),
+            targets=targets[:rows],
+            logits=logits[:rows],
+            example_losses=example_losses[:rows],
+            loss=loss,
+            gradients=gradients,
+            slots=slots,
+            weights=weights,
+            running=np.array([means[0] / means[1], means[2] / means[3]]),
+        )
+
+    def attach(self, model: keras.Sequential, loss: keras.losses.Loss) -> None:
+        """From now on watch the steps that ``model`` trains."""
+        optimizer = model.optimizer
+        call, scale_loss, apply = loss.call, optimizer.scale_loss, optimizer.apply
+        passing: dict[str, Any] = {}  # from one method to the next, within the trace of one step
+
+        def watched_call(targets, logits):
+            example_losses = call(targets, logits)
+            passing["examples"] = (targets, logits, example_losses)
+            return example_losses
+
+        def watched_scale_loss(total):
+            passing["loss"] = total
+            return scale_loss(total)
+
+        def watched_apply(gradients, weights=None):
+            gradients = list(gradients)
+            targets, logits, example_losses = passing["examples"]
+            self.see(targets, logits, example_losses, passing["loss"], gradients)
+            return apply(gradients, weights)
+
+        loss.call, optimizer.scale_loss, optimizer.apply = watched_call, watched_scale_loss, watched_apply
+
+    def detach(self, model: keras.Sequential, loss: keras.losses.Loss) -> None:
+        """Give model and loss their own methods back."""
+        for owner, name in ((loss, "call"), (model.optimizer, "scale_loss"), (model.optimizer, "apply")):
+            delattr(owner, name)

@@ -1,0 +1,31 @@
+"""The top floor: runs both wings side by side and says whether they are the same, and where they part if not.
+
+May import: ``lowlevel``, ``highlevel``, ``shared`` and what these may. The names below are imported when first used, so that
+``lockstep --help`` does not wait for TensorFlow.
+"""
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lockstep.comparison import compare
+    from lockstep.divergence import Divergence
+    from lockstep.report import Report
+    from lockstep.sides import Side
+
+__all__ = ["Divergence", "Report", "Side", "compare"]
+
+_HOME = {
+    "compare": "lockstep.comparison",
+    "Report": "lockstep.report",
+    "Side": "lockstep.sides",
+    "Divergence": "lockstep.divergence",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return metadata.version("keras-lockstep")
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'lockstep' has no attribute {name!r}")

@@ -1,0 +1,100 @@
+"""Train several sides on the same weights and the same batches, and compare every step as it happens."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lockstep.divergence import Tally
+from lockstep.environment import environment
+from lockstep.floor import measure
+from lockstep.report import Outcome, Pair, Report
+from lockstep.sides import Side, sides_of
+from lockstep.streams import together
+from lockstep.verdict import judge
+from shared.batches import BatchPlan, plan_of
+from shared.data import Dataset
+from shared.feed import Feed, feed
+from shared.records import Record
+from shared.spec import ModelSpec, TrainSpec, slot_names
+from shared.weights import checked
+
+__all__ = ["compare"]
+
+
+def compare(
+    model: ModelSpec,
+    train: TrainSpec,
+    data: Any,
+    *,
+    sides: str | Sequence[str | Side] = ("epoch", "keras"),
+    weights: Sequence[np.ndarray] | None = None,
+    plan: BatchPlan | np.ndarray | None = None,
+    progress: Callable[[tuple[Record, ...], list[Tally]], None] | None = None,
+) -> Report:
+    """Train all sides side by side; each is compared with the last.
+
+    Args:
+        model, train: what is trained, and how.
+        data: a ``Dataset`` or a pair (x, y).
+        sides: names (see ``lockstep.sides.NAMES``) or ``Side`` objects; the last one is the reference.
+        weights: first weights for all sides; those that the reference draws from the seed where None.
+        plan: the order of the examples; drawn from the seed where None.
+        progress: called after each moment with the sides' records and the tallies of the pairs.
+
+    Raises:
+        InputError: sides, data, weights or plan that do not fit.
+
+    >>> from shared import ModelSpec, TrainSpec
+    >>> import numpy as np, lockstep
+    >>> x, y = np.eye(6), np.arange(6) % 3
+    >>> lockstep.compare(ModelSpec.mlp(6, 4, 3), TrainSpec(batch_size=4), (x, y)).verdict
+    'identical'
+    """
+    began = time.perf_counter()
+    *others, reference = sides_of(sides)
+    given = feed(data, model, train)
+    plan = plan_of(plan, len(given.x), train.batch_size, train.seed, train.shuffle)
+    trainers = [side.make(model, train) for side in (*others, reference)]
+    initial = checked(trainers[-1].weights() if weights is None else weights, model)
+    for trainer in trainers:
+        trainer.load(initial)
+
+    tallies = [Tally(tuple(model.weight_shapes), slot_names(model, train)) for _ in others]
+    starts = [trainer.state() for trainer in trainers]
+    for tally, start in zip(tallies, starts[:-1], strict=True):
+        tally.see_start(start.weights, starts[-1].weights, (start.slots, starts[-1].slots))
+    histories: list[Any] = [None] * len(trainers)
+    for moment in together([_work(trainer, given, plan, histories, at) for at, trainer in enumerate(trainers)]):
+        for tally, record in zip(tallies, moment[:-1], strict=True):
+            tally.see(record, moment[-1])
+        if progress is not None:
+            progress(moment, tallies)
+
+    unequal = [side for side, tally in zip(others, tallies, strict=True) if tally.first and np.isfinite(tally.max_abs)]
+    floor = measure(reference, unequal, model, train, given, plan, initial) if unequal else None
+    pairs = [
+        Pair.of(side.name, reference.name, tally, judge(tally, floor, side.name, (history, histories[-1])), floor)
+        for side, tally, history in zip(others, tallies, histories[:-1], strict=True)
+    ]
+    return Report(
+        pairs=pairs,
+        model=model,
+        train=train,
+        data=data.source if isinstance(data, Dataset) else f"{len(given.x)} rows given by the caller",
+        classes=data.classes if isinstance(data, Dataset) else tuple(str(label) for label in range(model.outputs)),
+        histories=dict(zip([side.name for side in (*others, reference)], histories, strict=True)),
+        outcomes={side.name: Outcome.of(trainer, given) for side, trainer in zip((*others, reference), trainers, strict=True)},
+        environment=environment(),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _work(trainer: Any, given: Feed, plan: BatchPlan, histories: list, at: int):
+    validation = None if given.x_test is None else (given.x_test, given.y_test)
+
+    def work(sink):
+        histories[at] = trainer.fit((given.x, given.y), plan, sink, validation_data=validation)
+
+    return work

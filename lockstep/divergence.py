@@ -1,0 +1,167 @@
+"""How far apart two trainings are: differences in ULP and absolute, tensor by tensor, and where the first one is.
+
+One ULP (unit in the last place) is the step from a floating-point number to its neighbour. The count here follows the bits:
+0 ULP means the same bits, and -0.0 and +0.0, which compare equal, are 1 ULP apart. NaN is infinitely far from everything, itself
+included, so that two sides that both fail never pass as equal.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from shared.records import EpochRecord, Record, StepRecord
+
+_ORDERED = {2: np.int16, 4: np.int32, 8: np.int64}
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first difference: ``epoch`` and ``step`` count from 1, ``step`` through all epochs; ``stage`` is one of ``STAGES``."""
+
+    epoch: int
+    step: int
+    stage: str
+    tensor: str
+    max_abs: float
+    max_ulp: float
+
+    def __str__(self) -> str:
+        where = f"epoch {self.epoch}, step {self.step}, stage {self.stage!r}, tensor {self.tensor}"
+        return f"{where}: largest difference {self.max_abs:.3g}, {ulp_text(self.max_ulp)}"
+
+
+def ulp_text(count: float) -> str:
+    """``count`` ULP as people read it."""
+    return f"{count:,.0f} ULP" if math.isfinite(count) else "no count of ULP (NaN or another shape)"
+
+
+def same_bits(left: np.ndarray, right: np.ndarray) -> bool:
+    """Equal in dtype, shape and every bit, and free of NaN."""
+    if left.dtype != right.dtype or left.shape != right.shape:
+        return False
+    if left.dtype.kind == "f" and np.isnan(left).any():
+        return False
+    return left.tobytes() == right.tobytes()
+
+
+def gap(left: np.ndarray, right: np.ndarray) -> tuple[float, float]:
+    """Largest absolute difference and largest difference in ULP; both infinite for NaN, another shape or another dtype."""
+    if same_bits(left, right):
+        return 0.0, 0
+    if left.shape != right.shape or left.dtype != right.dtype or left.size == 0:
+        return math.inf, math.inf
+    if left.dtype.kind != "f":
+        most = float(np.abs(left.astype(np.float64) - right.astype(np.float64)).max())
+        return most, most
+    if np.isnan(left).any() or np.isnan(right).any():
+        return math.inf, math.inf
+    with np.errstate(invalid="ignore"):
+        distance = np.abs(left.astype(np.float64) - right.astype(np.float64))
+    distance = np.where(left == right, 0.0, distance)  # inf - inf is NaN, yet the two are equal
+    return float(distance.max()), _ulp(left, right)
+
+
+def _ulp(left: np.ndarray, right: np.ndarray) -> int:
+    """Largest count of floating-point numbers between the two."""
+    a, b = (_ordered(array) for array in (left, right))
+    return int(max(int(high) - int(low) for high, low in _extremes(a, b)))
+
+
+def _ordered(array: np.ndarray) -> np.ndarray:
+    """The bits as integers that rise with the value: -0.0 becomes -1, +0.0 becomes 0."""
+    bits = np.ascontiguousarray(array).view(_ORDERED[array.dtype.itemsize])
+    return np.where(bits < 0, np.iinfo(bits.dtype).min - bits - 1, bits)
+
+
+def _extremes(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[int, int]]:
+    # In int64 the difference of two extremes would overflow, so the widest pair is found in float and counted in Python's integers.
+    high, low = np.maximum(a, b).ravel(), np.minimum(a, b).ravel()
+    widest = int(np.argmax(high.astype(np.longdouble) - low.astype(np.longdouble)))
+    yield high[widest], low[widest]
+
+
+def step_tensors(record: StepRecord, weights: tuple[str, ...], slots: tuple[str, ...]) -> Iterator[tuple[str, str, np.ndarray]]:
+    """(stage, tensor, value) of a step, in the order in which they happened."""
+    yield "batch", "targets", record.targets
+    yield "logits", "logits", record.logits
+    yield "example losses", "losses", record.example_losses
+    yield "loss", "loss", np.asarray(record.loss)
+    for name, value in zip(weights, record.gradients, strict=True):
+        yield "gradients", name, value
+    for name, value in zip(slots, record.slots, strict=True):
+        yield "slots", name, np.asarray(value)
+    for name, value in zip(weights, record.weights, strict=True):
+        yield "weights out", name, value
+    yield "running metric", "loss", record.running[0]
+    yield "running metric", "accuracy", record.running[1]
+
+
+def epoch_tensors(record: EpochRecord) -> Iterator[tuple[str, str, np.ndarray]]:
+    """(stage, tensor, value) of the end of an epoch."""
+    yield "epoch loss", "loss", np.asarray(record.loss)
+    yield "metrics", "accuracy", np.asarray(record.accuracy)
+    if record.predictions is not None:
+        yield "evaluation", "val_loss", np.asarray(record.val_loss)
+        yield "evaluation", "val_accuracy", np.asarray(record.val_accuracy)
+        yield "prediction", "logits", record.predictions
+
+
+@dataclass
+class Tally:
+    """What has been compared between two sides so far, and what was found."""
+
+    weights: tuple[str, ...]
+    slots: tuple[str, ...]
+    first: Divergence | None = None
+    max_abs: float = 0.0
+    max_ulp: float = 0
+    tensors: int = 0
+    numbers: int = 0
+    steps: int = 0
+    epochs: int = 0
+    gaps: list[dict[str, float]] = field(default_factory=list)  # a step: stage -> largest absolute difference
+    scales: list[dict[str, float]] = field(default_factory=list)  # a step: stage -> one ULP of the largest value
+    around: tuple[Record | None, Record, Record | None, Record] | None = None  # left before, left, right before, right
+    _before: tuple[Record | None, Record | None] = (None, None)
+
+    def see_start(self, left: list[np.ndarray], right: list[np.ndarray], slots: tuple[list, list]) -> None:
+        """Compare the state from which the first step starts."""
+        for name, a, b in zip(self.weights + self.slots, [*left, *slots[0]], [*right, *slots[1]], strict=True):
+            self._see(1, 1, "weights in", name, np.asarray(a), np.asarray(b))
+
+    def see(self, left: Record, right: Record) -> None:
+        """Compare two records of the same moment."""
+        if isinstance(left, StepRecord) and isinstance(right, StepRecord):
+            self.steps += 1
+            pairs = zip(step_tensors(left, self.weights, self.slots), step_tensors(right, self.weights, self.slots), strict=True)
+            step = right.step
+            self.gaps.append({})
+            self.scales.append({})
+        elif isinstance(left, EpochRecord) and isinstance(right, EpochRecord):
+            self.epochs += 1
+            pairs = zip(epoch_tensors(left), epoch_tensors(right), strict=True)
+            step = self.steps
+        else:
+            raise RuntimeError(f"sides out of step: {type(left).__name__} against {type(right).__name__}")
+        found = self.first
+        for (stage, tensor, a), (_, _, b) in pairs:
+            self._see(right.epoch, step, stage, tensor, np.asarray(a), np.asarray(b), isinstance(right, StepRecord))
+        if found is None and self.first is not None:
+            self.around = (self._before[0], left, self._before[1], right)
+        self._before = (left, right) if self.first is None else (None, None)
+
+    def _see(self, epoch: int, step: int, stage: str, tensor: str, a: np.ndarray, b: np.ndarray, keep: bool = False) -> None:
+        self.tensors += 1
+        self.numbers += a.size
+        absolute, ulp = gap(a, b)
+        self.max_abs, self.max_ulp = max(self.max_abs, absolute), max(self.max_ulp, ulp)
+        if ulp != 0 and self.first is None:
+            self.first = Divergence(epoch, step, stage, tensor, absolute, ulp)
+        if keep and b.dtype.kind == "f":
+            gaps, scales = self.gaps[-1], self.scales[-1]
+            gaps[stage] = max(gaps.get(stage, 0.0), absolute)
+            if absolute and b.size:
+                one = float(np.spacing(np.abs(b).max())) if np.isfinite(b).all() else 0.0
+                scales[stage] = max(scales.get(stage, 0.0), one)

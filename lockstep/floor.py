@@ -1,0 +1,105 @@
+"""The noise floor: how far rounding alone carries a training apart, measured on the reference itself.
+
+Three copies of the reference run on inputs that differ from the true ones in the last bit. Whatever distance they reach is
+what a difference of rounding may reach; it grows with the steps, since training amplifies it. Where it has grown too large to
+prove anything, single steps decide: each side takes the step from the reference's own state, and so does the reference on
+inputs that differ in the last bit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lockstep.divergence import Tally
+from lockstep.sides import Side
+from lockstep.streams import together
+from shared.batches import BatchPlan
+from shared.feed import Feed
+from shared.records import State, StepRecord
+from shared.spec import ModelSpec, TrainSpec, slot_names
+
+RUNS = 3
+PROBES = 1000  # single steps tried, spread over the training; each costs four steps and four restorations
+
+
+@dataclass
+class Floor:
+    """What was measured. All lists have one dictionary a step: stage -> largest absolute difference.
+
+    ``perturbed``: the runs on perturbed inputs against the reference. ``one_step``: the same from equal state, at the
+    steps ``probed``. ``sides``: each side's single steps from the reference's state against the reference's own.
+    """
+
+    perturbed: list[dict[str, float]] = field(default_factory=list)
+    probed: list[int] = field(default_factory=list)
+    one_step: list[dict[str, float]] = field(default_factory=list)
+    sides: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+
+
+def perturb(x: np.ndarray, run: int) -> np.ndarray:
+    """``x`` with every number moved to a neighbouring one, up or down at random; zeros stay zero."""
+    up = np.random.Generator(np.random.PCG64(run)).random(x.shape) < 0.5
+    moved = np.nextafter(x, np.where(up, np.inf, -np.inf).astype(x.dtype))
+    return np.where(x == 0, x, moved)
+
+
+def measure(
+    reference: Side,
+    sides: Sequence[Side],
+    model: ModelSpec,
+    train: TrainSpec,
+    given: Feed,
+    plan: BatchPlan,
+    initial: Sequence[np.ndarray],
+) -> Floor:
+    """Run the reference and its perturbed copies again, and try single steps of every side."""
+    names = (tuple(model.weight_shapes), slot_names(model, train))
+
+    def trainer(side: Side) -> Any:
+        made = side.make(model, train)
+        made.load(initial)
+        return made
+
+    def work(x: np.ndarray):
+        made = trainer(reference)
+        return lambda sink: made.fit((x, given.y), plan, sink)
+
+    total = plan.steps * train.epochs
+    wanted = set(np.linspace(1, total, min(total, PROBES)).astype(int).tolist())
+    floor = Floor(sides={side.name: [] for side in sides})
+    probes = {side.name: trainer(side) for side in sides}
+    shaken = trainer(reference)
+    before = shaken.state()
+    tallies = [Tally(*names) for _ in range(RUNS)]
+    for moment in together([work(given.x), *(work(perturb(given.x, run)) for run in range(RUNS))]):
+        true = moment[0]
+        for tally, record in zip(tallies, moment[1:], strict=True):
+            tally.see(record, true)
+        if not isinstance(true, StepRecord):
+            continue
+        floor.perturbed.append(_largest([tally.gaps[-1] for tally in tallies]))
+        if true.step in wanted:
+            start = (true.step - 1) % plan.steps * plan.batch_size
+            rows = plan.order(true.epoch - 1)[start : start + plan.batch_size]
+            x, y = given.x[rows], given.y[rows]
+            floor.probed.append(true.step)
+            runs = [_one(shaken, before, perturb(x, run), y, true, names) for run in range(RUNS)]
+            floor.one_step.append(_largest(runs))
+            for name, probe in probes.items():
+                floor.sides[name].append(_one(probe, before, x, y, true, names))
+        before = true.state
+    return floor
+
+
+def _one(trainer: Any, before: State, x, y, true: StepRecord, names: tuple) -> dict[str, float]:
+    """How far one step of ``trainer`` from the state ``before`` lands from the true step."""
+    trainer.restore(before)
+    tally = Tally(*names)
+    tally.see(trainer.train_on_batch(x, y), true)
+    return tally.gaps[0]
+
+
+def _largest(gaps: list[dict[str, float]]) -> dict[str, float]:
+    return {stage: max(gap[stage] for gap in gaps) for stage in gaps[0]}

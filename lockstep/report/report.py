@@ -1,0 +1,218 @@
+"""The report object. Its attribute names are the keys of its JSON document."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lockstep.divergence import Divergence, Tally, ulp_text
+from lockstep.floor import Floor
+from lockstep.verdict import VERDICTS, Judgement
+from shared.data import as_labels
+from shared.errors import InputError
+from shared.feed import Feed
+from shared.files import write_whole
+from shared.records import History, Record
+from shared.spec import ModelSpec, TrainSpec
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sides against each other. ``right`` is the reference."""
+
+    left: str
+    right: str
+    verdict: str
+    why: str
+    max_ulp: float
+    max_abs: float
+    first: Divergence | None
+    steps: int
+    epochs: int
+    tensors: int
+    numbers: int
+    gaps: list[dict[str, float]] = field(repr=False)  # a step: stage -> largest absolute difference
+    floor: Floor | None = field(repr=False)
+    around: tuple[Record | None, Record, Record | None, Record] | None = field(repr=False)
+
+    @classmethod
+    def of(cls, left: str, right: str, tally: Tally, judgement: Judgement, floor: Floor | None) -> "Pair":
+        """The pair of a finished tally."""
+        return cls(
+            left,
+            right,
+            judgement.verdict,
+            judgement.why,
+            tally.max_ulp,
+            tally.max_abs,
+            tally.first,
+            tally.steps,
+            tally.epochs,
+            tally.tensors,
+            tally.numbers,
+            tally.gaps,
+            floor if tally.first else None,
+            tally.around,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; the arrays and the curves of differences stay out."""
+        kept = ("left", "right", "verdict", "why", "max_ulp", "max_abs", "steps", "epochs", "tensors", "numbers")
+        return {name: getattr(self, name) for name in kept} | {"first": asdict(self.first) if self.first else None}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How well a side's trained net does: shares of right answers, and how many rows it gets wrong."""
+
+    train_accuracy: float
+    train_errors: int
+    train_rows: int
+    test_accuracy: float | None
+    test_errors: int | None
+    test_rows: int | None
+
+    @classmethod
+    def of(cls, trainer: Any, given: Feed) -> "Outcome":
+        """Measured by the trainer's own ``predict``, here, outside of both wings."""
+        train = _wrong(trainer, given.x, given.y)
+        test = None if given.x_test is None else _wrong(trainer, given.x_test, given.y_test)
+        return cls(
+            1 - train / len(given.x),
+            train,
+            len(given.x),
+            None if test is None or given.x_test is None else 1 - test / len(given.x_test),
+            test,
+            None if given.x_test is None else len(given.x_test),
+        )
+
+
+def _wrong(trainer: Any, x: np.ndarray, y: Any) -> int:
+    labels = y.argmax(axis=1) if y.ndim == 2 else as_labels(y, trainer.model.outputs)
+    return int((trainer.predict(x).argmax(axis=1) != labels).sum())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The result of ``lockstep.compare``. Verdict, figures and ``first`` are those of the worst pair."""
+
+    pairs: list[Pair]
+    model: ModelSpec
+    train: TrainSpec
+    data: str
+    classes: tuple[str, ...]
+    histories: dict[str, History]
+    outcomes: dict[str, Outcome]
+    environment: dict[str, Any]
+    seconds: float
+
+    @property
+    def worst(self) -> Pair:
+        """The pair with the worst verdict; among equals the one that differs most."""
+        return max(self.pairs, key=lambda pair: (VERDICTS.index(pair.verdict), pair.max_abs, pair.max_ulp))
+
+    @property
+    def verdict(self) -> str:
+        """``identical``, ``round-off``, ``alike`` or ``different``."""
+        return self.worst.verdict
+
+    @property
+    def max_ulp(self) -> float:
+        """Largest difference of any number compared, in ULP; infinite for NaN."""
+        return max(pair.max_ulp for pair in self.pairs)
+
+    @property
+    def max_abs(self) -> float:
+        """Largest absolute difference of any number compared."""
+        return max(pair.max_abs for pair in self.pairs)
+
+    @property
+    def first(self) -> Divergence | None:
+        """Where the worst pair first differs; None where it does not."""
+        return self.worst.first
+
+    @property
+    def sides(self) -> list[str]:
+        """The names of the sides, the reference last."""
+        return list(self.histories)
+
+    def meets(self, required: str) -> bool:
+        """Whether the verdict is ``required`` or better."""
+        return VERDICTS.index(self.verdict) <= VERDICTS.index(required)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document as a dictionary; see ``docs/report-schema.md``."""
+        return {
+            "schema": SCHEMA,
+            "verdict": self.verdict,
+            "max_ulp": self.max_ulp,
+            "max_abs": self.max_abs,
+            "first": asdict(self.first) if self.first else None,
+            "sides": self.sides,
+            "pairs": [pair.to_dict() for pair in self.pairs],
+            "model": json.loads(self.model.to_json()),
+            "train": json.loads(self.train.to_json()),
+            "data": self.data,
+            "classes": list(self.classes),
+            "histories": {
+                name: history.history | {"execution": history.execution, "jit_compile": history.jit_compile}
+                for name, history in self.histories.items()
+            },
+            "outcomes": {name: asdict(outcome) for name, outcome in self.outcomes.items()},
+            "environment": self.environment,
+            "seconds": self.seconds,
+        }
+
+    def to_json(self) -> str:
+        """The JSON document. Infinite figures (NaN was met) are written as the string ``"inf"``."""
+        return json.dumps(_finite(self.to_dict()), indent=2, allow_nan=False) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write one self-contained page (``.html``) or the JSON document (``.json``); whole, or not at all.
+
+        Raises:
+            InputError: another suffix, or a path that cannot be written.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix == ".html":
+            from lockstep.report.html import page
+
+            write_whole(path, page(self))
+        elif suffix == ".json":
+            write_whole(path, self.to_json())
+        else:
+            raise InputError(f"A report is saved as .html or .json. Received: {str(path)!r}. Use report.html.")
+
+    def __str__(self) -> str:
+        lines = [f"verdict: {self.verdict}"]
+        for pair in self.pairs:
+            lines.append(
+                f"  {pair.left} against {pair.right}: {pair.verdict}, largest difference {pair.max_abs:.3g}, "
+                f"{ulp_text(pair.max_ulp)}, over {pair.steps:,} steps ({pair.why})"
+            )
+            if pair.first:
+                lines.append(f"  first difference: {pair.first}")
+        for name, outcome in self.outcomes.items():
+            line = f"  {name}: {outcome.train_errors} of {outcome.train_rows:,} training rows wrong"
+            if outcome.test_errors is not None:
+                line += (
+                    f", {outcome.test_errors} of {outcome.test_rows:,} test rows wrong "
+                    f"(test accuracy {100 * (outcome.test_accuracy or 0):.2f}%)"
+                )
+            lines.append(line)
+        return "\n".join(lines)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

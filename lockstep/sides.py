@@ -1,0 +1,58 @@
+"""The sides that can be compared: each a name and a way to make a trainer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from shared.errors import InputError
+from shared.spec import ModelSpec, TrainSpec
+
+NAMES = ("eager", "graph", "epoch", "keras", "graph-xla", "epoch-xla", "keras-xla")
+ALIASES = {"xla": "epoch-xla"}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One contestant. ``make(model, train)`` returns a new trainer: ``load``, ``fit``, ``predict``, ... as in both wings."""
+
+    name: str
+    make: Callable[[ModelSpec, TrainSpec], Any]
+
+
+def side(given: str | Side) -> Side:
+    """The side of that name; a ``Side`` is returned as it is.
+
+    Raises:
+        InputError: no such name.
+    """
+    if isinstance(given, Side):
+        return given
+    name = ALIASES.get(given, given)
+    if name not in NAMES:
+        raise InputError(f"A side is one of {', '.join((*NAMES, *ALIASES))}. Received: {given!r}. Use --sides epoch,keras.")
+    form, _, xla = name.partition("-")
+
+    def make(model: ModelSpec, train: TrainSpec) -> Any:
+        # Imported here, so that a wrong name is refused before TensorFlow is waited for.
+        if form == "keras":
+            import highlevel
+
+            return highlevel.Trainer(model, train, jit_compile=bool(xla))
+        import lowlevel
+
+        return lowlevel.Trainer(model, train, execution=form, jit_compile=bool(xla))
+
+    return Side(name, make)
+
+
+def sides_of(given: Any) -> list[Side]:
+    """Two or more different sides, from names and ``Side`` objects; a string of names is split at commas.
+
+    Raises:
+        InputError: fewer than two, or one twice.
+    """
+    found = [side(one) for one in (given.split(",") if isinstance(given, str) else given)]
+    names = [one.name for one in found]
+    if len(found) < 2 or len(set(names)) < len(names):
+        raise InputError(f"A comparison needs two or more different sides. Received: {', '.join(names)}. Use epoch,keras.")
+    return found

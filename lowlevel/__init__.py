@@ -1,0 +1,20 @@
+"""The low-level wing: networks from ``tf.Variable``, ``tf.function`` and the gradient tape, without Keras.
+
+May import: tensorflow, numpy, ``shared``; besides, ``storage.py`` h5py and ``trainer.py`` tqdm. May not import: keras by
+any door (``tf.keras``, ``tf.losses``, ``tf.optimizers``, ``tf.metrics``, ``tf.initializers`` are Keras), ``highlevel`` or ``lockstep``.
+Its twin is ``highlevel``: same files, same names, same order. ``tests/test_house.py`` reads the source and enforces this.
+"""
+
+import shared
+
+if getattr(shared, "PROJECT", None) != "keras-lockstep":
+    raise ImportError(
+        "lowlevel stands on the package 'shared' of keras-lockstep. "
+        f"Received: another 'shared' at {getattr(shared, '__file__', None) or list(shared.__path__)}. "
+        "Put keras-lockstep before it on sys.path, or install it into an environment of its own."
+    )
+
+from lowlevel.network import Network, build, spec_of, summary
+from lowlevel.trainer import Trainer
+
+__all__ = ["Network", "Trainer", "build", "spec_of", "summary"]

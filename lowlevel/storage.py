@@ -1,0 +1,37 @@
+"""Twin: highlevel/storage.py. Weights to and from ``.weights.h5`` files, with h5py alone."""
+
+from pathlib import Path
+
+import h5py
+
+from shared.spec import ModelSpec, TrainSpec
+from shared.weights import layer_group, read_state, written
+
+__all__ = ["read", "write"]
+
+
+def read(path: str | Path, trainer) -> None:
+    """Load weights and optimiser from a file of either wing or of plain Keras.
+
+    Raises:
+        InputError: the file cannot be read or does not fit; the trainer is not changed then.
+    """
+    trainer.restore(read_state(path, trainer.model, trainer.state().slots))
+
+
+def write(path: str | Path, trainer) -> None:
+    """Write weights and optimiser so that either wing and plain Keras load them; the file appears whole or not at all."""
+    model: ModelSpec = trainer.model
+    train: TrainSpec = trainer.train
+    state = trainer.state()
+    with written(path, model, train) as unfinished, h5py.File(unfinished, "w") as file:
+        file.create_group("vars").attrs["name"] = model.name
+        for position, layer in enumerate(model.layers):
+            group = file.create_group(layer_group(position))
+            group.attrs["name"] = layer.name
+            for part in (0, 1):
+                group[str(part)] = state.weights[2 * position + part]
+        group = file.create_group("optimizer/vars")
+        group.attrs["name"] = train.optimizer
+        for position, value in enumerate(state.slots):
+            group[str(position)] = value

@@ -1,0 +1,26 @@
+"""The ground floor: specs, data, batch plans, records. Both wings stand on it.
+
+May import: numpy, h5py, scikit-learn, the standard library. May not import: tensorflow, keras, ``lowlevel``, ``highlevel``
+or ``lockstep``. It holds no forward, loss or update mathematics: a bug in a formula kept here would show in both wings alike
+and no comparison could see it. ``tests/test_house.py`` reads the source and enforces this.
+"""
+
+from shared.batches import BatchPlan
+from shared.data import Dataset, load_digits, load_file
+from shared.errors import InputError
+from shared.records import History
+from shared.spec import DenseSpec, ModelSpec, TrainSpec
+
+PROJECT = "keras-lockstep"  # by this mark each wing knows that the package named ``shared`` is ours
+
+__all__ = [
+    "BatchPlan",
+    "Dataset",
+    "DenseSpec",
+    "History",
+    "InputError",
+    "ModelSpec",
+    "TrainSpec",
+    "load_digits",
+    "load_file",
+]

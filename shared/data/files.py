@@ -1,0 +1,131 @@
+"""Reads any HDF5 file of the course's layout: hand signs, cats, or a person's own pictures.
+
+The layout is a pair of arrays ``train_set_x`` and ``train_set_y`` (or ``test_set_x`` and ``test_set_y``), and
+perhaps ``list_classes``.  Training and test set usually lie in two files that stand side by side,
+``train_….h5`` and ``test_….h5``; then naming the first one is enough.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from shared.data.dataset import Dataset, as_labels
+from shared.data.hdf5 import GuardedFile, guarded
+from shared.errors import InputError
+
+MAX_CLASSES = 10_000  # a stray huge label must not make as many class names
+
+_Pair = tuple[np.ndarray, np.ndarray]
+
+
+def load_file(path: str | os.PathLike[str], test: str | os.PathLike[str] | None = None) -> Dataset:
+    """The data set in the file ``path``, with the test set from ``test``.
+
+    Without ``test`` the test set is the second pair of arrays of ``path`` itself, or else, for a file called
+    ``train_….h5``, the file ``test_….h5`` beside it, or else none.  The rows keep the shape and dtype in which
+    they are stored, such as (1080, 64, 64, 3) uint8; labels are int64 (n,), stored as (n,), (n, 1) or (1, n).
+    Classes are named by ``list_classes``, or else "0", "1", and so on up to the highest label.
+
+    Raises InputError, in one line that names the file, for a file that is missing, damaged, no HDF5, or not of
+    this layout; for labels out of range; NaN or infinity; lengths or row shapes that do not match.
+    """
+    path, first, second, classes = _read(path, prefer="train")
+    files = [path]
+    if test is None and second is None:
+        test = _companion(path)
+    if test is not None:
+        test, second, _, test_classes = _read(test, prefer="test")
+        files.append(test)
+        if classes is not None and test_classes is not None and classes != test_classes:
+            raise InputError(
+                "Training and test file must have the same list_classes. "
+                f"Received: {_some(classes)} in {str(path)!r}, {_some(test_classes)} in {str(test)!r}. "
+                "Name a test file that belongs to the training file."
+            )
+        classes = classes or test_classes
+    where = " and ".join(repr(str(file)) for file in files)
+    if classes is None:
+        highest = max(int(pair[1].max(initial=0)) for pair in (first, second) if pair is not None)
+        classes = tuple(str(label) for label in range(highest + 1))
+    try:
+        return Dataset(
+            x_train=first[0],
+            y_train=first[1],
+            x_test=None if second is None else second[0],
+            y_test=None if second is None else second[1],
+            classes=classes,
+            source=" and ".join(file.name for file in files),
+            name=path.stem.removeprefix("train_").removeprefix("test_") or path.stem,
+            image_shape=_image_shape(first[0]),
+        )
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _read(path: str | os.PathLike[str], prefer: str) -> tuple[Path, _Pair, _Pair | None, tuple[str, ...] | None]:
+    """The path, the pair of arrays that comes first (``prefer`` "train" or "test"), the other one, and the classes."""
+    with guarded(path) as file:
+        other = "test" if prefer == "train" else "train"
+        classes = _classes(file)
+        pairs = [_pair(file, part, len(classes or ()) or MAX_CLASSES) for part in (prefer, other)]
+        found = [pair for pair in pairs if pair is not None]
+        if not found:
+            raise InputError(
+                "A data file has the arrays train_set_x and train_set_y, or test_set_x and test_set_y. "
+                f"Received: {_some(file.names()) or 'no names'} in {str(file.path)!r}. Rename the arrays."
+            )
+        return file.path, found[0], found[1] if len(found) == 2 else None, classes
+
+
+def _pair(file: GuardedFile, part: str, classes: int) -> _Pair | None:
+    """``train_set_x`` as stored and ``train_set_y`` as int64 (n,), or None where the file has neither."""
+    x_name, y_name = f"{part}_set_x", f"{part}_set_y"
+    if not file.has(x_name) and not file.has(y_name):
+        return None
+    # where only one of the two is there, reading the other raises the error that lists what is there
+    y = file.array(y_name)
+    if y.ndim == 2 and y.shape[0] == 1:
+        y = y.T  # the cats' labels are commonly kept as one row
+    try:
+        labels = as_labels(y, classes)
+    except InputError as error:
+        raise InputError(f"{str(file.path)!r}, {y_name}: {error}") from None
+    return file.array(x_name), labels
+
+
+def _classes(file: GuardedFile) -> tuple[str, ...] | None:
+    """The names in ``list_classes``, which holds texts or whole numbers; None where the file has none."""
+    if not file.has("list_classes"):
+        return None
+    if file.kind("list_classes") == "S":
+        names = file.strings("list_classes", max_count=MAX_CLASSES)
+    else:
+        numbers = file.array("list_classes", kinds="ui", max_bytes=8 * MAX_CLASSES)
+        names = tuple(str(number) for number in numbers.reshape(-1).tolist())
+    if not names:
+        raise InputError(
+            f"list_classes must name every class. Received: no names in {str(file.path)!r}. Name them, or leave it out."
+        )
+    return names
+
+
+def _companion(path: Path) -> Path | None:
+    """The ``test_….h5`` that lies beside a ``train_….h5``, or None."""
+    if not path.name.startswith("train_"):
+        return None
+    beside = path.with_name("test_" + path.name.removeprefix("train_"))
+    return beside if beside.exists() else None
+
+
+def _image_shape(x: np.ndarray) -> tuple[int, ...] | None:
+    """(height, width) or (height, width, channels) where rows look like pictures, else None."""
+    if x.ndim == 3 or (x.ndim == 4 and x.shape[3] in (1, 3, 4)):
+        return x.shape[1:]
+    return None
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """At most eight names, for a message of one line."""
+    shown = ", ".join(repr(name)[:60] for name in names[:8])
+    return shown + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -1,0 +1,115 @@
+"""What a training leaves behind: curves (``History``) and, where asked for, every step (``StepRecord``).
+
+These records are all that a comparison sees. They hold NumPy arrays only, so it cannot matter which framework made them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+# The stages in the order in which they happen. The first difference is looked for in this order.
+STEP_STAGES = (
+    "weights in",
+    "batch",
+    "logits",
+    "example losses",
+    "loss",
+    "gradients",
+    "slots",
+    "weights out",
+    "running metric",
+)
+EPOCH_STAGES = ("epoch loss", "metrics", "evaluation", "prediction")
+STAGES = STEP_STAGES + EPOCH_STAGES
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Everything that the next step depends on: weights and the optimiser's variables, both in Keras's order."""
+
+    weights: list[np.ndarray]
+    slots: list[np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """One step as it ran. ``epoch`` and ``step`` count from 1, ``step`` through all epochs.
+
+    Shapes: targets (batch,) or (batch, classes) as the loss saw them, logits (batch, classes), example_losses (batch,),
+    loss (), gradients and weights as the net's weights, slots as the optimiser's variables (iteration, learning_rate, ...),
+    running (2,): loss and accuracy of the epoch so far.
+    """
+
+    epoch: int
+    step: int
+    targets: np.ndarray
+    logits: np.ndarray
+    example_losses: np.ndarray
+    loss: np.ndarray
+    gradients: list[np.ndarray]
+    slots: list[np.ndarray]
+    weights: list[np.ndarray]
+    running: np.ndarray
+
+    @property
+    def state(self) -> State:
+        """The state after this step."""
+        return State(weights=self.weights, slots=self.slots)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """The end of an epoch: its loss and accuracy and, where there is a test set, those on it and its logits (rows, classes)."""
+
+    epoch: int
+    loss: np.ndarray
+    accuracy: np.ndarray
+    val_loss: np.ndarray | None = None
+    val_accuracy: np.ndarray | None = None
+    predictions: np.ndarray | None = None
+
+
+Record = StepRecord | EpochRecord
+Sink = Callable[[Record], None]
+
+
+@dataclass
+class History:
+    """What ``fit`` returns. Keras: ``keras.callbacks.History``.
+
+    Each list has one float an epoch; the ``val_`` lists are empty where nothing was validated.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    val_accuracy: list[float] = field(default_factory=list)
+    execution: str = ""
+    jit_compile: bool = False
+    trace: list[Record] | None = None
+
+    def append(self, logs: dict[str, float]) -> None:
+        """Add one epoch."""
+        for name, value in logs.items():
+            getattr(self, name).append(float(value))
+
+    @property
+    def epoch(self) -> list[int]:
+        """The epochs, counted from 0 as Keras does."""
+        return list(range(len(self.loss)))
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """The curves as a dictionary, as on Keras's object."""
+        names = ("accuracy", "loss", "val_accuracy", "val_loss")
+        return {name: list(getattr(self, name)) for name in names if getattr(self, name)}
+
+
+def start(record: Sink | bool | None, execution: str, jit_compile: bool) -> tuple[History, Sink | None]:
+    """An empty history and where the records of a training go: True keeps them in ``History.trace``."""
+    history = History(execution=execution, jit_compile=jit_compile)
+    if record is True:
+        history.trace = []
+        return history, history.trace.append
+    return history, record or None

@@ -1,0 +1,96 @@
+"""Lists of weights and files of weights: checked against a spec before they reach a net.
+
+The file format is Keras's own ``.weights.h5``: ``layers/dense/vars/0`` is the first kernel and ``layers/dense/vars/1`` its bias, then
+``layers/dense_1/...``; the optimiser's variables stand in ``optimizer/vars/0``, ``1``, ... Root attributes say what the net is.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from shared.data.hdf5 import guarded
+from shared.errors import InputError
+from shared.records import State
+from shared.spec import ModelSpec, TrainSpec
+
+PREPROCESSING = "uint8 pictures are divided by 255 and flattened; floats are taken as they are"
+
+
+def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]:
+    """Copies of ``weights`` in the net's dtype.
+
+    Args:
+        weights: arrays in Keras's order: kernel (inputs, units), bias (units,), layer by layer.
+
+    Raises:
+        InputError: another count, or a shape that differs.
+    """
+    shapes = model.weight_shapes
+    arrays = [np.asarray(weight) for weight in weights]
+    if [array.shape for array in arrays] != list(shapes.values()):
+        raise InputError(
+            f"Weights must have the shapes {', '.join(f'{name} {shape}' for name, shape in shapes.items())}. "
+            f"Received: {', '.join(str(array.shape) for array in arrays) or 'none'}. Give kernel, then bias, layer by layer."
+        )
+    return [array.astype(model.dtype) for array in arrays]
+
+
+def layer_group(position: int) -> str:
+    """Keras's name for the group of the layer at ``position``: its class and a number, whatever the layer is called."""
+    return f"layers/dense_{position}/vars" if position else "layers/dense/vars"
+
+
+def read_state(path: str | Path, model: ModelSpec, slots: list[np.ndarray]) -> State:
+    """Weights and optimiser variables of a file that either wing or plain Keras wrote.
+
+    Args:
+        slots: what the optimiser holds now, for the shapes; kept where the file has no optimiser.
+
+    Raises:
+        InputError: the file cannot be read, or belongs to another net or optimiser.
+    """
+    with guarded(path) as file:
+        weights = [
+            file.array(f"{layer_group(position)}/{part}", kinds="f") for position in range(len(model.layers)) for part in (0, 1)
+        ]
+        if file.has("optimizer/vars") and file.names("optimizer/vars"):
+            names = file.names("optimizer/vars")
+            if len(names) != len(slots):
+                raise InputError(
+                    f"The optimiser in a weights file must be the trainer's: {len(slots)} variables. Received: {len(names)} in "
+                    f"{str(path)!r}. Build the trainer with the TrainSpec that the file was written with."
+                )
+            slots = [
+                file.array(f"optimizer/vars/{name}", shape=slot.shape).astype(slot.dtype)
+                for name, slot in zip(names, slots, strict=True)
+            ]
+    return State(weights=checked(weights, model), slots=slots)
+
+
+@contextmanager
+def written(path: str | Path, model: ModelSpec, train: TrainSpec) -> Iterator[Path]:
+    """A temporary path to write a weights file to; at the end of the block it is complete at ``path``, or nothing is there.
+
+    Raises:
+        InputError: a name without ``.weights.h5``, which Keras asks for, or a folder that does not exist.
+    """
+    path = Path(path)
+    if not path.name.endswith(".weights.h5") or not path.parent.is_dir():
+        raise InputError(
+            f"A weights file is called NAME.weights.h5, in a folder that exists. Received: {str(path)!r}. "
+            f"Use {path.parent / path.name.split('.')[0]}.weights.h5, and make the folder."
+        )
+    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield unfinished
+        with h5py.File(unfinished, "r+") as file:
+            file.attrs["lockstep_model"] = model.to_json()
+            file.attrs["lockstep_train"] = train.to_json()
+            file.attrs["lockstep_preprocessing"] = PREPROCESSING
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
