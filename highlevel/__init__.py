@@ -1,8 +1,8 @@
 """The high-level wing: the same networks through Keras: ``Sequential``, ``compile``, ``fit``.
 
-May import: keras, tensorflow (for ``tf.data`` and ``tf.distribute``), numpy, ``shared``; besides, ``storage.py`` h5py. May not import:
-``lowlevel`` or ``lockstep``. Its twin is ``lowlevel``: same files, same names, same order. ``tests/test_house.py`` reads the source
-and enforces this.
+May import: keras, tensorflow (for ``tf.data`` and ``tf.distribute``), numpy, ``shared``; besides, ``storage.py`` h5py.
+May not import: ``lowlevel`` or ``lockstep``. Its twin is ``lowlevel``: same files, same names, same order.
+``tests/test_house.py`` reads the source and enforces this.
 """
 
 import shared

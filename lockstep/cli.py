@@ -4,6 +4,7 @@ Exit status: 0 for the verdict asked for or a better one, 1 for a worse one, 2 f
 """
 
 import argparse
+import logging
 import os
 import sys
 import tempfile
@@ -110,7 +111,7 @@ def _compare(given: argparse.Namespace) -> int:
 
     out = sys.stderr if given.json == "-" else sys.stdout
     with Table(data, model, train, [side.name for side in sides], out) as table:
-        report = compare(model, train, data, sides=sides, progress=table.progress)
+        report = compare(model, train, data, sides=sides, progress=table.progress, notice=table.notice)
     print(report, file=out)
     for path in (given.html, given.json):
         if path == "-":
@@ -163,6 +164,7 @@ def _quiet_import() -> Iterator[None]:
     TensorFlow 2.21 writes some lines before it reads TF_CPP_MIN_LOG_LEVEL, so the stream itself is turned aside.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # this process is ours
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as aside:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ def compare(
     weights: Sequence[np.ndarray] | None = None,
     plan: BatchPlan | np.ndarray | None = None,
     progress: Callable[[tuple[Record, ...], list[Tally]], None] | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> Report:
     """Train all sides side by side; each is compared with the last.
 
@@ -42,6 +44,7 @@ def compare(
         weights: first weights for all sides; those that the reference draws from the seed where None.
         plan: the order of the examples; drawn from the seed where None.
         progress: called after each moment with the sides' records and the tallies of the pairs.
+        notice: called with a line where something takes time that the caller did not expect.
 
     Raises:
         InputError: sides, data, weights or plan that do not fit.
@@ -66,14 +69,20 @@ def compare(
     for tally, start in zip(tallies, starts[:-1], strict=True):
         tally.see_start(start.weights, starts[-1].weights, (start.slots, starts[-1].slots))
     histories: list[Any] = [None] * len(trainers)
-    for moment in together([_work(trainer, given, plan, histories, at) for at, trainer in enumerate(trainers)]):
-        for tally, record in zip(tallies, moment[:-1], strict=True):
-            tally.see(record, moment[-1])
-        if progress is not None:
-            progress(moment, tallies)
+    works = [_work(trainer, given, plan, histories, at) for at, trainer in enumerate(trainers)]
+    with closing(together(works)) as moments:  # closed at once if anything goes wrong here: no training is left running
+        for moment in moments:
+            for tally, record in zip(tallies, moment[:-1], strict=True):
+                tally.see(record, moment[-1])
+            if progress is not None:
+                progress(moment, tallies)
 
     unequal = [side for side, tally in zip(others, tallies, strict=True) if tally.first and np.isfinite(tally.max_abs)]
-    floor = measure(reference, unequal, model, train, given, plan, initial) if unequal else None
+    floor = None
+    if unequal:
+        if notice is not None:
+            notice(f"not identical: measuring how far rounding alone carries {reference.name}")
+        floor = measure(reference, unequal, model, train, given, plan, initial)
     pairs = [
         Pair.of(side.name, reference.name, tally, judge(tally, floor, side.name, (history, histories[-1])), floor)
         for side, tally, history in zip(others, tallies, histories[:-1], strict=True)

@@ -46,21 +46,28 @@ def same_bits(left: np.ndarray, right: np.ndarray) -> bool:
     return left.tobytes() == right.tobytes()
 
 
+def absolute(left: np.ndarray, right: np.ndarray) -> float:
+    """Largest absolute difference; infinite for NaN, another shape or another dtype."""
+    if same_bits(left, right):
+        return 0.0
+    if left.shape != right.shape or left.dtype != right.dtype or left.size == 0:
+        return math.inf
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = np.abs(left.astype(np.float64) - right.astype(np.float64))
+    distance = np.where(left == right, 0.0, distance)  # inf - inf is NaN, yet the two are equal
+    return math.inf if np.isnan(distance).any() else float(distance.max())
+
+
 def gap(left: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     """Largest absolute difference and largest difference in ULP; both infinite for NaN, another shape or another dtype."""
     if same_bits(left, right):
         return 0.0, 0
-    if left.shape != right.shape or left.dtype != right.dtype or left.size == 0:
-        return math.inf, math.inf
-    if left.dtype.kind != "f":
-        most = float(np.abs(left.astype(np.float64) - right.astype(np.float64)).max())
+    most = absolute(left, right)
+    if left.shape != right.shape or left.dtype != right.dtype or left.dtype.kind != "f":
         return most, most
-    if np.isnan(left).any() or np.isnan(right).any():
+    if np.isnan(left).any() or np.isnan(right).any() or left.size == 0:
         return math.inf, math.inf
-    with np.errstate(invalid="ignore"):
-        distance = np.abs(left.astype(np.float64) - right.astype(np.float64))
-    distance = np.where(left == right, 0.0, distance)  # inf - inf is NaN, yet the two are equal
-    return float(distance.max()), _ulp(left, right)
+    return most, _ulp(left, right)
 
 
 def _ulp(left: np.ndarray, right: np.ndarray) -> int:
@@ -76,7 +83,7 @@ def _ordered(array: np.ndarray) -> np.ndarray:
 
 
 def _extremes(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[int, int]]:
-    # In int64 the difference of two extremes would overflow, so the widest pair is found in float and counted in Python's integers.
+    # The difference of two int64 can overflow: the widest pair is found in floats, and counted in Python's integers.
     high, low = np.maximum(a, b).ravel(), np.minimum(a, b).ravel()
     widest = int(np.argmax(high.astype(np.longdouble) - low.astype(np.longdouble)))
     yield high[widest], low[widest]
@@ -106,6 +113,15 @@ def epoch_tensors(record: EpochRecord) -> Iterator[tuple[str, str, np.ndarray]]:
         yield "evaluation", "val_loss", np.asarray(record.val_loss)
         yield "evaluation", "val_accuracy", np.asarray(record.val_accuracy)
         yield "prediction", "logits", record.predictions
+
+
+def distances(left: StepRecord, right: StepRecord, weights: tuple[str, ...], slots: tuple[str, ...]) -> dict[str, float]:
+    """Stage -> largest absolute difference between two steps, over what is floating point."""
+    found: dict[str, float] = {}
+    for (stage, _, a), (_, _, b) in zip(step_tensors(left, weights, slots), step_tensors(right, weights, slots), strict=True):
+        if b.dtype.kind == "f":
+            found[stage] = max(found.get(stage, 0.0), absolute(a, b))
+    return found
 
 
 @dataclass
@@ -155,13 +171,13 @@ class Tally:
     def _see(self, epoch: int, step: int, stage: str, tensor: str, a: np.ndarray, b: np.ndarray, keep: bool = False) -> None:
         self.tensors += 1
         self.numbers += a.size
-        absolute, ulp = gap(a, b)
-        self.max_abs, self.max_ulp = max(self.max_abs, absolute), max(self.max_ulp, ulp)
+        distance, ulp = gap(a, b)
+        self.max_abs, self.max_ulp = max(self.max_abs, distance), max(self.max_ulp, ulp)
         if ulp != 0 and self.first is None:
-            self.first = Divergence(epoch, step, stage, tensor, absolute, ulp)
+            self.first = Divergence(epoch, step, stage, tensor, distance, ulp)
         if keep and b.dtype.kind == "f":
             gaps, scales = self.gaps[-1], self.scales[-1]
-            gaps[stage] = max(gaps.get(stage, 0.0), absolute)
-            if absolute and b.size:
+            gaps[stage] = max(gaps.get(stage, 0.0), distance)
+            if distance and b.size:
                 one = float(np.spacing(np.abs(b).max())) if np.isfinite(b).all() else 0.0
                 scales[stage] = max(scales.get(stage, 0.0), one)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lockstep.divergence import Tally
+from lockstep.divergence import distances
 from lockstep.sides import Side
 from lockstep.streams import together
 from shared.batches import BatchPlan
@@ -72,14 +72,10 @@ def measure(
     probes = {side.name: trainer(side) for side in sides}
     shaken = trainer(reference)
     before = shaken.state()
-    tallies = [Tally(*names) for _ in range(RUNS)]
-    for moment in together([work(given.x), *(work(perturb(given.x, run)) for run in range(RUNS))]):
-        true = moment[0]
-        for tally, record in zip(tallies, moment[1:], strict=True):
-            tally.see(record, true)
+    for true, *moved in together([work(given.x), *(work(perturb(given.x, run)) for run in range(RUNS))]):
         if not isinstance(true, StepRecord):
             continue
-        floor.perturbed.append(_largest([tally.gaps[-1] for tally in tallies]))
+        floor.perturbed.append(_largest([distances(record, true, *names) for record in moved if isinstance(record, StepRecord)]))
         if true.step in wanted:
             start = (true.step - 1) % plan.steps * plan.batch_size
             rows = plan.order(true.epoch - 1)[start : start + plan.batch_size]
@@ -96,9 +92,7 @@ def measure(
 def _one(trainer: Any, before: State, x, y, true: StepRecord, names: tuple) -> dict[str, float]:
     """How far one step of ``trainer`` from the state ``before`` lands from the true step."""
     trainer.restore(before)
-    tally = Tally(*names)
-    tally.see(trainer.train_on_batch(x, y), true)
-    return tally.gaps[0]
+    return distances(trainer.train_on_batch(x, y), true, *names)
 
 
 def _largest(gaps: list[dict[str, float]]) -> dict[str, float]:

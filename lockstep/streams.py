@@ -6,7 +6,7 @@ all sides have reached it. A side that is ahead waits.
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from shared.records import Record, Sink
 
@@ -57,7 +57,7 @@ class Stream:
         self._thread.join(timeout=60)
 
 
-def together(works: Sequence[Callable[[Sink], object]]) -> Iterator[tuple[Record, ...]]:
+def together(works: Sequence[Callable[[Sink], object]]) -> Generator[tuple[Record, ...], None, None]:
     """The records of all trainings, moment by moment.
 
     Raises:
@@ -65,8 +65,7 @@ def together(works: Sequence[Callable[[Sink], object]]) -> Iterator[tuple[Record
     """
     streams = [Stream(work) for work in works]
     try:
-        for moment in zip(*streams, strict=True):
-            yield moment
+        yield from zip(*streams, strict=True)
     except ValueError as error:
         if "argument" in str(error) and "zip()" in str(error):
             raise RuntimeError("one side ended before the others") from error

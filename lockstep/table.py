@@ -47,6 +47,10 @@ class Table:
         tqdm.write(line, file=self.out)
         self.out.flush()
 
+    def notice(self, line: str) -> None:
+        """Show a line between the others."""
+        self._write(line)
+
     def progress(self, moment: tuple[Record, ...], tallies: list[Tally]) -> None:
         """Show one moment of all sides."""
         if not isinstance(moment[-1], EpochRecord):

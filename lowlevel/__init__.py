@@ -1,8 +1,9 @@
 """The low-level wing: networks from ``tf.Variable``, ``tf.function`` and the gradient tape, without Keras.
 
-May import: tensorflow, numpy, ``shared``; besides, ``storage.py`` h5py and ``trainer.py`` tqdm. May not import: keras by
-any door (``tf.keras``, ``tf.losses``, ``tf.optimizers``, ``tf.metrics``, ``tf.initializers`` are Keras), ``highlevel`` or ``lockstep``.
-Its twin is ``highlevel``: same files, same names, same order. ``tests/test_house.py`` reads the source and enforces this.
+May import: tensorflow, numpy, ``shared``; besides, ``storage.py`` h5py and ``trainer.py`` tqdm.
+May not import: ``highlevel``, ``lockstep``, or keras by any door (``tf.keras``, ``tf.losses``, ``tf.optimizers``,
+``tf.metrics`` and ``tf.initializers`` are Keras). Its twin is ``highlevel``: same files, same names, same order.
+``tests/test_house.py`` reads the source and enforces this.
 """
 
 import shared

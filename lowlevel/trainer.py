@@ -171,11 +171,7 @@ class Trainer:
         """The method ``_name``, compiled as the trainer's form asks, once."""
         key = (name, self._watch is not None)
         if key not in self._compiled:
-            method = getattr(self, f"_{name}")
-
-            def function(*tensors: tf.Tensor):  # a function of this trainer's own: TensorFlow counts retracings by function
-                return method(*tensors)
-
+            function = getattr(self, f"_{name}")
             if self.execution != "eager":
                 function = tf.function(function, jit_compile=self.jit_compile or None, autograph=False)
             self._compiled[key] = function

@@ -1,8 +1,8 @@
 """Which examples each step sees: the plan that is drawn once and handed to both wings.
 
 Frameworks shuffle each in their own way, so equal seeds would not give equal batches. The plan is made by NumPy, outside
-of both: epoch k of seed s is one permutation drawn from the generator ``[s, k]``. Any epoch can therefore be drawn by itself, and three
-epochs are a prefix of three hundred.
+of both: epoch k of seed s is one permutation drawn from the generator ``[s, k]``. Any epoch can therefore be drawn by
+itself, and three epochs are a prefix of three hundred.
 """
 
 from collections.abc import Iterator

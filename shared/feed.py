@@ -68,7 +68,8 @@ def batch(x: Any, y: Any, model: ModelSpec, train: TrainSpec) -> tuple[np.ndarra
     rows, goals = _pair((x, y), "a batch", model, train)
     if len(rows) > train.batch_size:
         raise InputError(
-            f"A batch has at most TrainSpec.batch_size={train.batch_size} rows. Received: {len(rows)}. Cut it, or use a larger size."
+            f"A batch has at most TrainSpec.batch_size={train.batch_size} rows. Received: {len(rows)}. "
+            "Cut it, or use a larger size."
         )
     return rows, goals
 

@@ -1,7 +1,8 @@
 """Lists of weights and files of weights: checked against a spec before they reach a net.
 
-The file format is Keras's own ``.weights.h5``: ``layers/dense/vars/0`` is the first kernel and ``layers/dense/vars/1`` its bias, then
-``layers/dense_1/...``; the optimiser's variables stand in ``optimizer/vars/0``, ``1``, ... Root attributes say what the net is.
+The file format is Keras's own ``.weights.h5``: ``layers/dense/vars/0`` is the first kernel and ``layers/dense/vars/1`` its
+bias, then ``layers/dense_1/...``; the optimiser's variables stand in ``optimizer/vars/0``, ``1``, ... Root attributes say what
+the net is.
 """
 
 import os

@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from lockstep.report.report import Report
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #ffffff; --soft: #57606a; --line: #d0d7de; --good: #116329; --bad: #a40e26;
-  --one: #0550ae; --two: #953800; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --soft: #9da7b1; --line: #30363d; --good: #56d364;
-  --bad: #ff9492; --one: #79c0ff; --two: #ffa657; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto; max-width: 60rem; padding: 1rem; }
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #ffffff; --soft: #57606a; --line: #d0d7de;
+  --good: #116329; --bad: #a40e26; --one: #0550ae; --two: #953800; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --soft: #9da7b1; --line: #30363d;
+  --good: #56d364; --bad: #ff9492; --one: #79c0ff; --two: #ffa657; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto; max-width: 60rem;
+  padding: 1rem; }
 h1 { line-height: 1.2; } .good { color: var(--good); } .bad { color: var(--bad); } .soft { color: var(--soft); }
 table { border-collapse: collapse; } th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; } svg { width: 100%; height: auto; }
@@ -121,5 +122,6 @@ def _curves(report: "Report") -> str:
         f'<text x="60" y="{height - 15}">epoch 1</text>'
         f'<text x="{width - 20}" y="{height - 15}" text-anchor="end">epoch {len(shown[0])}</text>'
         f'<polyline class="one" points="{points(shown[0])}"/><polyline class="two" points="{points(shown[1])}"/>'
-        f'<text x="{width - 250}" y="40">solid: {escape(left)}, dashed: {escape(right)}</text></svg><p class="soft">{escape(text)}.</p>'
+        f'<text x="{width - 250}" y="40">solid: {escape(left)}, dashed: {escape(right)}</text></svg>'
+        f'<p class="soft">{escape(text)}.</p>'
     )
