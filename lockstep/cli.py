@@ -4,10 +4,13 @@ Exit status: 0 for the verdict asked for or a better one, 1 for a worse one, 2 f
 """
 
 import argparse
+import io
 import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +19,13 @@ from typing import Any, NoReturn
 __all__ = ["main"]
 
 VERDICTS = ("identical", "round-off", "alike", "different")  # as in lockstep.verdict, which the help cannot wait for
+STOPPED = "lockstep: stopped"
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}. See {self.prog} --help.\n")
+        # one line, even where an argument holds line breaks
+        self.exit(2, " ".join(f"{self.prog}: {message}. See {self.prog} --help.".split()) + "\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,12 +75,23 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        print(STOPPED, file=sys.stderr)
+        return 130
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # the name of a file may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     top = parser()
     given = top.parse_args(arguments)
     if given.version:
-        from importlib import metadata
+        from lockstep.environment import versions
 
-        print(f"lockstep {metadata.version('keras-lockstep')}")
+        print(f"lockstep {versions()['keras-lockstep']}")
         return 0
     if given.command is None:
         top.error("a command is needed, such as: lockstep compare digits")
@@ -86,9 +102,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"lockstep: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("lockstep: stopped", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # the reader of our output has gone, as in `lockstep ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -139,7 +152,9 @@ def _specs(given: argparse.Namespace, data: Any) -> tuple[Any, Any]:
     from shared.errors import InputError
     from shared.spec import ModelSpec, TrainSpec
 
-    hidden = given.hidden or ("25,15" if given.data == "digits" else "25,12")
+    hidden = given.hidden
+    if hidden is None:
+        hidden = "25,15" if given.data == "digits" else "25,12"
     try:
         units = [int(count) for count in hidden.split(",")]
     except ValueError:
@@ -162,34 +177,43 @@ def _quiet_import() -> Iterator[None]:
     """Keep back what TensorFlow writes to standard error while it is imported, unless the import fails.
 
     TensorFlow 2.21 writes some lines before it reads TF_CPP_MIN_LOG_LEVEL, so the stream itself is turned aside.
+    Ctrl-C ends the process at once: inside the import KeyboardInterrupt would come out as some other error.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # this process is ours
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.stderr.flush()
     kept = os.dup(2)
+
+    def stop(*_: object) -> NoReturn:
+        os.write(kept, f"{STOPPED}\n".encode())
+        os._exit(130)
+
+    ours = threading.current_thread() is threading.main_thread()  # no other thread may set a handler
+    handler = signal.signal(signal.SIGINT, stop) if ours else None
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             aside.seek(0)
             os.write(kept, aside.read())
             raise
         finally:
             sys.stderr.flush()
             os.dup2(kept, 2)
+            if ours:
+                signal.signal(signal.SIGINT, handler)
             os.close(kept)
 
 
 def _check_outputs(given: argparse.Namespace) -> None:
     """Refuse now what could not be written after the training."""
     from shared.errors import InputError
+    from shared.files import check_writable
 
     for option, path, suffix in (("--html", given.html, ".html"), ("--json", given.json, ".json")):
-        if path in (None, "-") and not (path == "-" and option == "--html"):
+        if path is None or (path == "-" and option == "--json"):
             continue
-        folder = Path(path).parent
-        if Path(path).suffix.lower() != suffix or not folder.is_dir() or not os.access(folder, os.W_OK) or Path(path).is_dir():
-            raise InputError(
-                f"{option} names a {suffix} file in a folder that can be written to. Received: {path!r}. Use report{suffix}."
-            )
+        if Path(path).suffix.lower() != suffix:
+            raise InputError(f"{option} names a {suffix} file. Received: {path!r}. Use report{suffix}.")
+        check_writable(path)

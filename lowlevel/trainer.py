@@ -67,7 +67,7 @@ class Trainer:
 
         Args:
             data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)).
-            plan: the order of the examples; drawn from the spec where None.
+            plan: the order of the examples, one row for each epoch since the trainer was made; drawn from the spec where None.
             record: True keeps every step in ``History.trace``; a function is called with each record instead.
             epochs: how many; the spec's where None.
             validation_data: (x, y); a ``Dataset``'s own test set where None.
@@ -79,11 +79,12 @@ class Trainer:
         """
         given = feed(data, self.model, self.train, validation_data)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
+        last = self.epoch + (self.train.epochs if epochs is None else epochs)
+        plan.reach(last)
         history, sink = records.start(record, self.execution, self.jit_compile)
         self._watch_steps(sink is not None, given.y.shape[1:])
 
         x, y = tf.constant(given.x), tf.constant(given.y)
-        last = self.epoch + (self.train.epochs if epochs is None else epochs)
         self.stop_training = False
         notify(callbacks, "set_model", self)
         notify(callbacks, "on_train_begin", {})

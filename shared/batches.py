@@ -74,15 +74,19 @@ class BatchPlan:
         """
         require(epoch >= 0, "Epochs of a batch plan are counted from 0.", f"epoch={epoch!r}", "Use epoch=0 for the first.")
         if self.orders is not None:
-            if epoch >= len(self.orders):
-                raise InputError(
-                    f"The batch plan must have an order for every epoch. Received: {len(self.orders)} orders, asked for "
-                    f"epoch {epoch + 1}. Give more rows, or fewer epochs."
-                )
+            self.reach(epoch + 1)
             return np.array(self.orders[epoch], np.int64)
         if not self.shuffle:
             return np.arange(self.examples)
         return np.random.Generator(np.random.PCG64([self.seed, epoch])).permutation(self.examples)
+
+    def reach(self, epochs: int) -> None:
+        """Raise ``InputError`` where explicit orders end before so many epochs."""
+        if self.orders is not None and epochs > len(self.orders):
+            raise InputError(
+                f"The batch plan must have an order for every epoch. Received: {len(self.orders)} orders, asked for "
+                f"epoch {epochs}. Give more rows, or fewer epochs."
+            )
 
     def batches(self, epoch: int) -> Iterator[np.ndarray]:
         """The row numbers of each step of an epoch, int64 (batch,)."""
