@@ -16,17 +16,18 @@ __all__ = [
     "zeros",
 ]
 
+
+def zeros(seed: None = None) -> keras.initializers.Initializer:
+    """All zeros; there is nothing to seed."""
+    return keras.initializers.Zeros()
+
+
 glorot_uniform = keras.initializers.GlorotUniform
 glorot_normal = keras.initializers.GlorotNormal
 he_uniform = keras.initializers.HeUniform
 he_normal = keras.initializers.HeNormal
 lecun_uniform = keras.initializers.LecunUniform
 lecun_normal = keras.initializers.LecunNormal
-
-
-def zeros(seed: None = None) -> keras.initializers.Initializer:
-    """All zeros; there is nothing to seed."""
-    return keras.initializers.Zeros()
 
 
 def get(name: str):

@@ -13,6 +13,7 @@ Adam = keras.optimizers.Adam
 
 def get(train: TrainSpec) -> keras.optimizers.Optimizer:
     """The optimiser that a spec describes, not yet built."""
-    if train.optimizer == "sgd":
-        return SGD(train.learning_rate, momentum=train.momentum, nesterov=train.nesterov)
-    return Adam(train.learning_rate, beta_1=train.beta_1, beta_2=train.beta_2, epsilon=train.epsilon)
+    name = train.optimizer  # without one, Keras's global name counters would advance
+    if name == "sgd":
+        return SGD(train.learning_rate, momentum=train.momentum, nesterov=train.nesterov, name=name)
+    return Adam(train.learning_rate, beta_1=train.beta_1, beta_2=train.beta_2, epsilon=train.epsilon, name=name)

@@ -188,8 +188,10 @@ def _quiet_import() -> Iterator[None]:
         os.write(kept, f"{STOPPED}\n".encode())
         os._exit(130)
 
-    ours = threading.current_thread() is threading.main_thread()  # no other thread may set a handler
-    handler = signal.signal(signal.SIGINT, stop) if ours else None
+    usual = signal.default_int_handler  # where Ctrl-C is ignored or somebody else's matter, it stays so
+    ours = signal.getsignal(signal.SIGINT) is usual and threading.current_thread() is threading.main_thread()
+    if ours:
+        signal.signal(signal.SIGINT, stop)
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)
         try:
@@ -202,7 +204,7 @@ def _quiet_import() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(kept, 2)
             if ours:
-                signal.signal(signal.SIGINT, handler)
+                signal.signal(signal.SIGINT, usual)
             os.close(kept)
 
 

@@ -21,7 +21,7 @@ from shared.records import State, StepRecord
 from shared.spec import ModelSpec, TrainSpec, slot_names
 
 RUNS = 3
-PROBES = 1000  # single steps tried, spread over the training; each costs four steps and four restorations
+PROBES = 300  # single steps tried, spread over the training; each costs four steps and four restorations
 
 
 @dataclass

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 # Standard deviation of a unit normal cut off at two standard deviations; dividing by it restores the variance.
-TRUNCATED_DEVIATION = 0.87962566103423978
+_TRUNCATED_DEVIATION = 0.87962566103423978
 
 
 def _key(seed: int) -> list[int]:
@@ -34,7 +34,7 @@ def _uniform(shape, seed, dtype, variance):
 
 
 def _normal(shape, seed, dtype, variance):
-    deviation = math.sqrt(variance) / TRUNCATED_DEVIATION
+    deviation = math.sqrt(variance) / _TRUNCATED_DEVIATION
     return tf.random.stateless_truncated_normal(shape, _key(seed), 0.0, deviation, dtype)
 
 

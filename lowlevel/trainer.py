@@ -139,31 +139,32 @@ class Trainer:
     def _run_epoch(self, x: tf.Tensor, y: tf.Tensor, plan: BatchPlan, epoch: int, each_step: bool) -> Iterator[int]:
         """Train one epoch; yields the size of the last batch after each step (``each_step``) or once at the end."""
         order = tf.constant(plan.order(epoch))
+        x, y = tf.gather(x, order), tf.gather(y, order)  # outside of the step: XLA would fuse it in, and round differently
         size = plan.batch_size
         full, rest = divmod(plan.examples, size)
         if self.execution == "epoch":
             pieces = [(first, first + 1) for first in range(full)] if each_step else [(0, full)][: full and 1]
             for first, last in pieces:
-                self._function("steps")(x, y, order, tf.constant(first), tf.constant(last))
+                self._function("steps")(x, y, tf.constant(first), tf.constant(last))
                 yield size
         else:
             for first in range(full):
-                self._function("rows")(x, y, order[first * size : (first + 1) * size])
+                self._function("step")(x[first * size : (first + 1) * size], y[first * size : (first + 1) * size])
                 yield size
         if rest:  # the partial batch is a step of its own size: padding it with a mask would cost more and round differently
-            self._function("rows")(x, y, order[full * size :])
+            self._function("step")(x[full * size :], y[full * size :])
             yield rest
 
-    def _rows(self, x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor) -> None:
-        """The step on the examples ``rows`` (batch,)."""
-        self._step(tf.gather(x, rows), tf.gather(y, rows))
-
-    def _steps(self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, first: tf.Tensor, last: tf.Tensor) -> None:
-        """Full batches ``first`` to ``last - 1`` of an epoch, in one loop inside TensorFlow."""
+    def _steps(self, x: tf.Tensor, y: tf.Tensor, first: tf.Tensor, last: tf.Tensor) -> None:
+        """Full batches ``first`` to ``last - 1`` of an epoch whose rows stand in order, in one loop inside TensorFlow."""
         size = self.train.batch_size
 
+        def batch_of(rows: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+            others = rows.shape[1:]
+            return tf.slice(rows, [step * size] + [0] * len(others), [size, *others])
+
         def body(step: tf.Tensor) -> tuple[tf.Tensor]:
-            self._rows(x, y, tf.slice(order, [step * size], [size]))
+            self._step(batch_of(x, step), batch_of(y, step))
             return (step + 1,)
 
         tf.while_loop(lambda step: step < last, body, (first,), parallel_iterations=1)

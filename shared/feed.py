@@ -28,11 +28,14 @@ def targets(y: Any, model: ModelSpec, train: TrainSpec) -> np.ndarray:
     Raises:
         InputError: labels out of range or of another shape.
     """
-    y = np.asarray(y)
     if train.loss == "sparse_categorical_crossentropy":
         return as_labels(y, model.outputs)
-    if y.ndim == 2 and y.shape[1] == model.outputs > 1:
-        rows = y.astype(model.dtype)
+    try:
+        given = np.asarray(y)
+    except ValueError:  # rows of unequal length, which as_labels refuses by name
+        given = np.empty(0)
+    if given.ndim == 2 and given.shape[1] == model.outputs > 1 and given.dtype.kind in "uifb":
+        rows = given.astype(model.dtype)
         if not np.isfinite(rows).all():
             raise InputError("Targets must be finite. Received: NaN or infinity. Remove or repair these rows.")
         return rows

@@ -14,9 +14,10 @@ def resolve(execution: str, jit_compile: bool | str, auto: str) -> tuple[str, bo
         InputError: an unknown form, XLA without a graph, or another word than True, False or "auto".
     """
     known = ("auto", *FORMS)
-    require(execution in known, "execution names a form.", f"execution={execution!r}", f"Use one of: {', '.join(known)}.")
+    known_form = isinstance(execution, str) and execution in known
+    require(known_form, "execution names a form.", f"execution={execution!r}", f"Use one of: {', '.join(known)}.")
     require(
-        jit_compile in (True, False, "auto"),
+        isinstance(jit_compile, bool) or (isinstance(jit_compile, str) and jit_compile == "auto"),
         "jit_compile says whether XLA compiles the step.",
         f"jit_compile={jit_compile!r}",
         'Use True, False or "auto".',

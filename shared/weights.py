@@ -15,6 +15,7 @@ import numpy as np
 
 from shared.data.hdf5 import guarded
 from shared.errors import InputError
+from shared.files import check_writable
 from shared.records import State
 from shared.spec import ModelSpec, TrainSpec
 
@@ -28,14 +29,18 @@ def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]
         weights: arrays in Keras's order: kernel (inputs, units), bias (units,), layer by layer.
 
     Raises:
-        InputError: another count, or a shape that differs.
+        InputError: another count, a shape that differs, or no numbers.
     """
     shapes = model.weight_shapes
-    arrays = [np.asarray(weight) for weight in weights]
-    if [array.shape for array in arrays] != list(shapes.values()):
+    try:
+        arrays = [np.asarray(weight) for weight in weights]
+        received = ", ".join(f"{array.dtype} {array.shape}" for array in arrays) or "none"
+    except (TypeError, ValueError):  # no list, or rows of unequal length
+        arrays, received = [], f"{type(weights).__name__} that makes no arrays"
+    if [array.shape for array in arrays] != list(shapes.values()) or any(array.dtype.kind not in "uif" for array in arrays):
         raise InputError(
-            f"Weights must have the shapes {', '.join(f'{name} {shape}' for name, shape in shapes.items())}. "
-            f"Received: {', '.join(str(array.shape) for array in arrays) or 'none'}. Give kernel, then bias, layer by layer."
+            f"Weights must be numbers of the shapes {', '.join(f'{name} {shape}' for name, shape in shapes.items())}. "
+            f"Received: {received}. Give kernel, then bias, layer by layer."
         )
     return [array.astype(model.dtype) for array in arrays]
 
@@ -58,6 +63,11 @@ def read_state(path: str | Path, model: ModelSpec, slots: list[np.ndarray]) -> S
         weights = [
             file.array(f"{layer_group(position)}/{part}", kinds="f") for position in range(len(model.layers)) for part in (0, 1)
         ]
+        if file.has(layer_group(len(model.layers))):
+            raise InputError(
+                f"A weights file must be the net's: {len(model.layers)} layers. Received: more of them in {str(path)!r}. "
+                "Build the trainer with the ModelSpec that the file was written with."
+            )
         if file.has("optimizer/vars") and file.names("optimizer/vars"):
             names = file.names("optimizer/vars")
             if len(names) != len(slots):
@@ -77,14 +87,15 @@ def written(path: str | Path, model: ModelSpec, train: TrainSpec) -> Iterator[Pa
     """A temporary path to write a weights file to; at the end of the block it is complete at ``path``, or nothing is there.
 
     Raises:
-        InputError: a name without ``.weights.h5``, which Keras asks for, or a folder that does not exist.
+        InputError: a name without ``.weights.h5``, which Keras asks for, or a path that cannot be written to.
     """
     path = Path(path)
     if not path.name.endswith(".weights.h5") or not path.parent.is_dir():
         raise InputError(
             f"A weights file is called NAME.weights.h5, in a folder that exists. Received: {str(path)!r}. "
-            f"Use {path.parent / path.name.split('.')[0]}.weights.h5, and make the folder."
+            f"Use {path.name.split('.')[0] + '.weights.h5'!r}, and make the folder."
         )
+    check_writable(path)
     unfinished = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield unfinished

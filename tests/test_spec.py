@@ -1,4 +1,4 @@
-"""Specs refuse every wrong value in one plain line, and come back from JSON as they were."""
+"""Specs, and what is fed and loaded beside them, refuse every wrong value in one plain line; specs come back from JSON."""
 
 import dataclasses
 import json
@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import DenseSpec, InputError, ModelSpec, TrainSpec
+from shared.feed import feed, targets
+from shared.settings import resolve
 from shared.spec import ACTIVATIONS, DTYPES, INITIALIZERS, LOSSES, OPTIMIZERS, slot_names
+from shared.weights import checked, written
 
 HUGE = 10**400  # no float can hold it
 
@@ -21,7 +24,7 @@ def refused(make, *words):
     with pytest.raises(InputError) as caught:
         make()
     message = str(caught.value)
-    assert re.fullmatch(r"[A-Z].+\. Received: .+\. [A-Z].+\.", message), message
+    assert re.fullmatch(r"[A-Za-z].+\. Received: .+\. [A-Z].+\.", message), message
     assert len(message.splitlines()) == 1
     assert len(message) < 600
     for word in words:
@@ -373,3 +376,125 @@ def test_values_in_json_follow_the_same_rules():
     refused(lambda: TrainSpec(learning_rate=10**5000), "TrainSpec.learning_rate")
     assert TrainSpec.from_json("{}") == TrainSpec()
     assert set(OPTIMIZERS) == {"sgd", "adam"}
+
+
+# ------------------------------------------------------------------------------------- settings, targets, data, weights
+
+
+def test_form_and_xla_are_resolved_by_one_rule():
+    assert resolve("auto", "auto", "epoch") == ("epoch", False)
+    assert resolve("auto", True, "graph") == ("graph", True)
+    assert resolve("eager", False, "graph") == ("eager", False)
+    assert resolve("eager", "auto", "graph") == ("eager", False)
+    assert resolve("graph", True, "epoch") == ("graph", True)
+    refused(lambda: resolve("eager", True, "epoch"), "execution='eager', jit_compile=True")
+
+
+@pytest.mark.parametrize("value", ["", "Graph", None, 1, True, ["graph"], b"graph", np.array(["a", "b"])], ids=repr)
+def test_unknown_forms_are_refused(value):
+    refused(lambda: resolve(value, False, "epoch"), "execution=", "eager, graph, epoch")
+
+
+@pytest.mark.parametrize("value", ["", "yes", None, 1, 0, 1.0, np.True_, [True], np.array([1, 2])], ids=repr)
+def test_whatever_else_than_true_false_or_auto_is_refused(value):
+    refused(lambda: resolve("graph", value, "epoch"), "jit_compile=")
+
+
+SPARSE, CATEGORICAL = TrainSpec(), TrainSpec(loss="categorical_crossentropy")
+NET = ModelSpec.mlp(4, 3)
+ROWS = np.linspace(0, 1, 8).reshape(2, 4)
+
+
+def test_targets_take_the_form_that_the_loss_wants():
+    for labels in ([2, 0], [[2], [0]], np.array([2.0, 0.0]), np.array([2, 0], np.uint8)):
+        assert targets(labels, NET, SPARSE).tolist() == [2, 0]
+        assert targets(labels, NET, CATEGORICAL).tolist() == [[0, 0, 1], [1, 0, 0]]
+    smooth = targets([[0.1, 0.2, 0.7], [1, 0, 0]], NET, CATEGORICAL)
+    assert smooth.dtype == np.float32
+    assert np.array_equal(smooth, np.array([[0.1, 0.2, 0.7], [1, 0, 0]], np.float32))
+    assert targets([[True, False, False]], NET, CATEGORICAL).tolist() == [[1, 0, 0]]
+
+
+NO_LABELS = [None, "ab", ["a", "b"], [1j], [{}], [0, 3], [0, -1], [0.5, 1], [math.nan, 0], [[0], [1, 2]], [[0, 1]], 3, [2**63]]
+
+
+@pytest.mark.parametrize("value", NO_LABELS, ids=repr)
+def test_labels_that_are_none_are_refused(value):
+    refused(lambda: targets(value, NET, SPARSE))
+    refused(lambda: targets(value, NET, CATEGORICAL))
+
+
+@pytest.mark.parametrize(
+    "value", [[["0", "1", "0"]], [[math.nan, 0, 1]], [[math.inf, 0, 1]], [[1j, 0, 1]], [[{}, 0, 1]]], ids=repr
+)
+def test_rows_of_targets_must_be_finite_numbers(value):
+    refused(lambda: targets(value, NET, CATEGORICAL))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        3,
+        "ab",
+        {},
+        ROWS,
+        (ROWS,),
+        (ROWS, [0, 1], 2),
+        (ROWS, [0]),
+        (ROWS[:0], []),
+        (ROWS[:, :3], [0, 1]),
+        (ROWS * math.nan, [0, 1]),
+    ],
+    ids=lambda data: repr(data)[:20],
+)
+def test_data_that_cannot_be_trained_on_are_refused(data):
+    refused(lambda: feed(data, NET, SPARSE))
+    if data is not None:
+        refused(lambda: feed((ROWS, [0, 1]), NET, SPARSE, data))
+
+
+KERNEL, BIAS = np.ones((4, 3)), np.zeros(3)
+NO_WEIGHTS = [
+    *(
+        None,
+        5,
+        "ab",
+        [],
+        [KERNEL],
+        [BIAS, KERNEL],
+        [KERNEL, BIAS, BIAS],
+        [KERNEL.T, BIAS],
+        [KERNEL, BIAS[None]],
+        {0: KERNEL, 1: BIAS},
+    ),
+    *([KERNEL.astype(str), BIAS], [KERNEL.astype(object), BIAS], [KERNEL * 1j, BIAS], [[[1, 2], [3]], BIAS], [KERNEL, None]),
+]
+
+
+@pytest.mark.parametrize("value", NO_WEIGHTS, ids=lambda value: repr(value)[:20])
+def test_weights_that_do_not_fit_are_refused(value):
+    refused(lambda: checked(value, NET), "L1/kernel (4, 3), L1/bias (3,)")
+
+
+def test_weights_are_copied_in_the_nets_dtype():
+    for given_kernel in (KERNEL, KERNEL.astype(np.float32), KERNEL.astype(int), KERNEL.tolist()):
+        kernel, bias = checked((given_kernel, BIAS), NET)
+        assert kernel.dtype == bias.dtype == np.float32
+        assert np.array_equal(kernel, KERNEL)
+    original = KERNEL.astype(np.float32)
+    assert not np.shares_memory(checked([original, BIAS], NET)[0], original)
+
+
+@pytest.mark.parametrize(
+    "name", ["net.h5", "net", "nowhere/net.weights.h5", "a\nb", "folder.weights.h5", "x" * 300 + ".weights.h5"]
+)
+def test_weights_files_that_cannot_be_written_are_refused_before_anything_is(tmp_path, name):
+    (tmp_path / "folder.weights.h5").mkdir()
+
+    def write():
+        with written(tmp_path / name, NET, SPARSE):
+            pytest.fail("the block was entered")
+
+    refused(write)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.weights.h5"]
