@@ -52,6 +52,8 @@ def absolute(left: np.ndarray, right: np.ndarray) -> float:
         return 0.0
     if left.shape != right.shape or left.dtype != right.dtype or left.size == 0:
         return math.inf
+    if left.dtype.kind != "f":  # in Python's integers: two neighbours near 2**63 are one number in floats
+        return float(np.abs(left.astype(object) - right.astype(object)).max())
     with np.errstate(invalid="ignore", over="ignore"):
         distance = np.abs(left.astype(np.float64) - right.astype(np.float64))
     distance = np.where(left == right, 0.0, distance)  # inf - inf is NaN, yet the two are equal
@@ -78,7 +80,7 @@ def _ulp(left: np.ndarray, right: np.ndarray) -> int:
 
 def _ordered(array: np.ndarray) -> np.ndarray:
     """The bits as integers that rise with the value: -0.0 becomes -1, +0.0 becomes 0."""
-    bits = np.ascontiguousarray(array).view(_ORDERED[array.dtype.itemsize])
+    bits = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).view(_ORDERED[array.dtype.itemsize])
     return np.where(bits < 0, np.iinfo(bits.dtype).min - bits - 1, bits)
 
 

@@ -65,11 +65,15 @@ def together(works: Sequence[Callable[[Sink], object]]) -> Generator[tuple[Recor
     """
     streams = [Stream(work) for work in works]
     try:
-        yield from zip(*streams, strict=True)
-    except ValueError as error:
-        if "argument" in str(error) and "zip()" in str(error):
-            raise RuntimeError("one side ended before the others") from error
-        raise
+        sources = [iter(stream) for stream in streams]
+        while True:
+            moment = [next(source, None) for source in sources]
+            records = tuple(record for record in moment if record is not None)
+            if not records:
+                return
+            if len(records) < len(sources):
+                raise RuntimeError("one side ended before the others")
+            yield records
     finally:
         for stream in streams:
             stream.close()

@@ -26,7 +26,9 @@ class HasLoss(Protocol):
     """Anything with one loss per epoch, such as a History."""
 
     @property
-    def loss(self) -> Sequence[float]: ...
+    def loss(self) -> Sequence[float]:
+        """The losses."""
+        ...
 
 
 def grid(images: Any, titles: Sequence[Any], *, rows: int, columns: int, title: str | None = None) -> "Figure":

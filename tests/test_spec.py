@@ -250,7 +250,7 @@ def test_layers_cannot_be_changed_through_the_list_they_came_in():
 
 # ------------------------------------------------------------------------------------------------------------------ JSON
 
-names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True)
+names = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,20}", fullmatch=True)
 counts = st.integers(1, 10**6)
 shares = st.floats(0, 1, exclude_max=True)
 rates = st.floats(0, exclude_min=True, allow_infinity=False)
