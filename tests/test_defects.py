@@ -118,8 +118,7 @@ class Nudged(lowlevel.Trainer):
         weight.assign(tf.tensor_scatter_nd_update(weight, [self.place], [nudged]))
 
 
-@pytest.mark.parametrize("execution", ["eager", "graph", "epoch"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("execution", "dtype"), [("eager", "float32"), ("graph", "float64"), ("epoch", "float32")])
 def test_one_ulp_in_one_element(execution, dtype):
     x, y, *_ = small_data()
     model = ModelSpec.mlp(12, 6, 5, dtype=dtype)

@@ -26,7 +26,7 @@ def bits(trainer):
     return [array.tobytes() for array in (*state.weights, *state.slots)]
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "nesterov"])
+@pytest.mark.parametrize("optimizer", ["adam", pytest.param("nesterov", marks=pytest.mark.long)])
 @pytest.mark.parametrize(("trainer", "execution", "xla"), FORMS)
 def test_watching_changes_no_bit(trainer, execution, xla, optimizer):
     x, y, x_test, y_test = small_data()
