@@ -21,7 +21,7 @@ def build(spec: ModelSpec, seed: int = 0) -> keras.Sequential:
         stack.append(layers.dense(layer, inputs, seeds, spec.dtype))
         inputs = layer.units
     # A name and a dtype for the input too: unnamed objects would advance Keras's global name counters.
-    return Network([keras.Input((spec.inputs,), dtype=spec.dtype, name="x"), *stack], name=spec.name)
+    return Network([keras.Input((spec.inputs,), dtype=spec.dtype, name="_x"), *stack], name=spec.name)
 
 
 def spec_of(network: keras.Sequential) -> ModelSpec:

@@ -4,7 +4,7 @@ May import: ``lowlevel``, ``highlevel``, ``shared`` and what these may. The name
 ``lockstep --help`` does not wait for TensorFlow.
 """
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        return metadata.version("keras-lockstep")
+        return import_module("lockstep.environment").versions()["keras-lockstep"]
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'lockstep' has no attribute {name!r}")

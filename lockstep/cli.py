@@ -105,6 +105,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `lockstep ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:
+        if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":  # TensorFlow's own
+            raise
+        print("lockstep: The net and its data must fit into memory. Received: more. Use fewer units.", file=sys.stderr)
+        return 2
 
 
 def _compare(given: argparse.Namespace) -> int:

@@ -88,7 +88,8 @@ class Trainer:
         self.stop_training = False
         notify(callbacks, "set_model", self)
         notify(callbacks, "on_train_begin", {})
-        for epoch in tqdm(range(self.epoch, last), disable=verbose != 1, unit="epoch"):
+        todo = range(self.epoch, last)
+        for epoch in tqdm(todo, unit="epoch") if verbose == 1 else todo:  # even a disabled bar would start a thread
             notify(callbacks, "on_epoch_begin", epoch, {})
             self.mean_loss.reset()
             self.mean_accuracy.reset()

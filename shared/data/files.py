@@ -87,6 +87,11 @@ def _pair(file: GuardedFile, part: str, classes: int) -> _Pair | None:
     y = file.array(y_name)
     if y.ndim == 2 and y.shape[0] == 1:
         y = y.T  # the cats' labels are commonly kept as one row
+    if y.dtype.kind in "if" and y.size and y.min() < 0:
+        raise InputError(
+            f"{str(file.path)!r}, {y_name}: Labels count from 0. Received: {y.min()} at row {int(y.argmin())}. "
+            "Number the classes from 0."
+        )
     try:
         labels = as_labels(y, classes)
     except InputError as error:
