@@ -75,7 +75,8 @@ def main() -> None:
 
         def progress(moment, tallies, largest=largest):
             if not isinstance(moment[-1], StepRecord):
-                largest.append(tallies[0].gaps[-1]["weights out"])
+                last = tallies[0].gaps[-2]  # the step before the end of the epoch
+                largest.append(max(gap.distance for (stage, _), gap in last.items() if stage == "weights out"))
 
         report = lockstep.compare(model, train, data, sides=[side, reference], progress=progress)
         print(f"{title:<28}{largest[0]:>10.2g}{largest[-1]:>12.2g}  {report.verdict}; {report.first or 'none'}", flush=True)

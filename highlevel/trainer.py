@@ -127,7 +127,8 @@ class Trainer:
             means = (self.network.metrics[0], self.accuracy)  # Keras's own running loss, and the metric that we gave it
             state = [*weights, *self.optimizer.variables, *(part for mean in means for part in (mean.total, mean.count))]
             variables = [variable.value for variable in state]
-            self._watch = Watch(variables, len(weights), target_shape, self.model.outputs, self.train.batch_size)
+            shapes = ((self.model.inputs,), target_shape, (self.model.outputs,))
+            self._watch = Watch(variables, len(weights), shapes, self.train.batch_size)
             self._watch.attach(self.network, self.loss)
             self.network.train_function = None  # traced without the watch
         elif not on and self._watch is not None:

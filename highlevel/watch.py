@@ -17,31 +17,32 @@ __all__ = ["Watch"]
 
 
 class Watch:
-    """Variables for everything a step computes: ``targets``, ``logits``, ``example_losses``, ``loss``, ``gradients``.
+    """Variables for everything a step computes: ``inputs``, ``targets``, ``logits``, ``example_losses``, ``loss``, ``gradients``.
 
     Batches smaller than ``batch_size`` are padded with zeros at the end and cut again when read.
 
     Args:
         state: the weights (``weights`` many), the optimiser's variables, and last the running loss and accuracy as
             total, count, total, count.
+        shapes: of one example's inputs, target and logits.
     """
 
-    def __init__(self, state: list[tf.Variable], weights: int, target_shape: tuple[int, ...], classes: int, batch_size: int):
+    def __init__(self, state: list[tf.Variable], weights: int, shapes: tuple[tuple[int, ...], ...], batch_size: int):
         dtype = state[0].dtype
         self.batch_size = batch_size
         self.weights = weights
-        self.targets = tf.Variable(tf.zeros((batch_size, *target_shape), dtype))
-        self.logits = tf.Variable(tf.zeros((batch_size, classes), dtype))
+        self.inputs, self.targets, self.logits = (tf.Variable(tf.zeros((batch_size, *shape), dtype)) for shape in shapes)
         self.example_losses = tf.Variable(tf.zeros((batch_size,), dtype))
         self.loss = tf.Variable(0.0)  # float32: to that type `fit` casts the loss of a float64 net too
         self.gradients = [tf.Variable(tf.zeros_like(weight)) for weight in state[:weights]]
-        seen = [self.targets, self.logits, self.example_losses, self.loss, *self.gradients, *state]
+        seen = [self.inputs, self.targets, self.logits, self.example_losses, self.loss, *self.gradients, *state]
         # One graph that reads all variables is one call from Python where there would be one a variable.
         self.read = tf.function(lambda: [variable.read_value() for variable in seen], autograph=False)
 
-    def see(self, targets, logits, example_losses, loss, gradients) -> None:
+    def see(self, inputs, targets, logits, example_losses, loss, gradients) -> None:
         """Copy a step's tensors; called inside the step."""
         for variable, value in (
+            (self.inputs, inputs),
             (self.targets, tf.cast(targets, self.targets.dtype)),
             (self.logits, logits),
             (self.example_losses, example_losses),
@@ -54,12 +55,13 @@ class Watch:
 
     def record(self, epoch: int, rows: int) -> StepRecord:
         """What the last step left, as arrays; ``epoch`` counts from 1, ``rows`` is the size of the batch."""
-        targets, logits, example_losses, loss, *rest = [value.numpy() for value in self.read()]
+        inputs, targets, logits, example_losses, loss, *rest = [value.numpy() for value in self.read()]
         gradients, rest = rest[: self.weights], rest[self.weights :]
         weights, slots, means = rest[: self.weights], rest[self.weights : -4], rest[-4:]
         return StepRecord(
             epoch=epoch,
             step=int(slots[0]),
+            inputs=inputs[:rows],
             targets=targets[:rows],
             logits=logits[:rows],
             example_losses=example_losses[:rows],
@@ -72,9 +74,14 @@ class Watch:
 
     def attach(self, model: keras.Sequential, loss: keras.losses.Loss) -> None:
         """From now on watch the steps that ``model`` trains."""
-        optimizer = model.optimizer
+        optimizer, first = model.optimizer, model.layers[0]
+        forward = first.call
         call, scale_loss, apply = loss.call, optimizer.scale_loss, optimizer.apply
         passing: dict[str, Any] = {}  # from one method to the next, within the trace of one step
+
+        def watched_forward(inputs, *arguments, **options):
+            passing["inputs"] = inputs
+            return forward(inputs, *arguments, **options)
 
         def watched_call(targets, logits):
             example_losses = call(targets, logits)
@@ -88,12 +95,18 @@ class Watch:
         def watched_apply(gradients, weights=None):
             gradients = list(gradients)
             targets, logits, example_losses = passing["examples"]
-            self.see(targets, logits, example_losses, passing["loss"], gradients)
+            self.see(passing["inputs"], targets, logits, example_losses, passing["loss"], gradients)
             return apply(gradients, weights)
 
+        first.call = watched_forward
         loss.call, optimizer.scale_loss, optimizer.apply = watched_call, watched_scale_loss, watched_apply
 
     def detach(self, model: keras.Sequential, loss: keras.losses.Loss) -> None:
         """Give model and loss their own methods back."""
-        for owner, name in ((loss, "call"), (model.optimizer, "scale_loss"), (model.optimizer, "apply")):
+        for owner, name in (
+            (model.layers[0], "call"),
+            (loss, "call"),
+            (model.optimizer, "scale_loss"),
+            (model.optimizer, "apply"),
+        ):
             delattr(owner, name)

@@ -16,6 +16,7 @@ from lockstep.streams import together
 from lockstep.verdict import judge
 from shared.batches import BatchPlan, plan_of
 from shared.data import Dataset
+from shared.errors import InputError
 from shared.feed import Feed, feed
 from shared.records import Record
 from shared.spec import ModelSpec, TrainSpec, slot_names
@@ -60,6 +61,8 @@ def compare(
     given = feed(data, model, train)
     plan = plan_of(plan, len(given.x), train.batch_size, train.seed, train.shuffle)
     trainers = [side.make(model, train) for side in (*others, reference)]
+    if len({id(trainer) for trainer in trainers}) < len(trainers):
+        raise InputError("Every side trains a net of its own. Received: one trainer twice. Let Side.make return a new one.")
     initial = checked(trainers[-1].weights() if weights is None else weights, model)
     for trainer in trainers:
         trainer.load(initial)
@@ -78,13 +81,14 @@ def compare(
                 progress(moment, tallies)
 
     unequal = [side for side, tally in zip(others, tallies, strict=True) if tally.first and np.isfinite(tally.max_abs)]
+    expected = (plan.steps * train.epochs, train.epochs)
     floor = None
     if unequal:
         if notice is not None:
             notice(f"not identical: measuring how far rounding alone carries {reference.name}")
         floor = measure(reference, unequal, model, train, given, plan, initial)
     pairs = [
-        Pair.of(side.name, reference.name, tally, judge(tally, floor, side.name, (history, histories[-1])), floor)
+        Pair.of(side.name, reference.name, tally, judge(tally, floor, side.name, (history, histories[-1]), expected), floor)
         for side, tally, history in zip(others, tallies, histories[:-1], strict=True)
     ]
     return Report(

@@ -75,7 +75,10 @@ def gap(left: np.ndarray, right: np.ndarray) -> tuple[float, float]:
 def _ulp(left: np.ndarray, right: np.ndarray) -> int:
     """Largest count of floating-point numbers between the two."""
     a, b = (_ordered(array) for array in (left, right))
-    return int(max(int(high) - int(low) for high, low in _extremes(a, b)))
+    # The difference of two int64 can overflow: the widest pair is found in floats, and counted in Python's integers.
+    high, low = np.maximum(a, b).ravel(), np.minimum(a, b).ravel()
+    widest = int(np.argmax(high.astype(np.longdouble) - low.astype(np.longdouble)))
+    return int(high[widest]) - int(low[widest])
 
 
 def _ordered(array: np.ndarray) -> np.ndarray:
@@ -84,15 +87,9 @@ def _ordered(array: np.ndarray) -> np.ndarray:
     return np.where(bits < 0, np.iinfo(bits.dtype).min - bits - 1, bits)
 
 
-def _extremes(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[int, int]]:
-    # The difference of two int64 can overflow: the widest pair is found in floats, and counted in Python's integers.
-    high, low = np.maximum(a, b).ravel(), np.minimum(a, b).ravel()
-    widest = int(np.argmax(high.astype(np.longdouble) - low.astype(np.longdouble)))
-    yield high[widest], low[widest]
-
-
 def step_tensors(record: StepRecord, weights: tuple[str, ...], slots: tuple[str, ...]) -> Iterator[tuple[str, str, np.ndarray]]:
     """(stage, tensor, value) of a step, in the order in which they happened."""
+    yield "batch", "x", record.inputs
     yield "batch", "targets", record.targets
     yield "logits", "logits", record.logits
     yield "example losses", "losses", record.example_losses
@@ -103,8 +100,8 @@ def step_tensors(record: StepRecord, weights: tuple[str, ...], slots: tuple[str,
         yield "slots", name, np.asarray(value)
     for name, value in zip(weights, record.weights, strict=True):
         yield "weights out", name, value
-    yield "running metric", "loss", record.running[0]
-    yield "running metric", "accuracy", record.running[1]
+    yield "running metric", "loss", np.asarray(record.running[0])
+    yield "running metric", "accuracy", np.asarray(record.running[1])
 
 
 def epoch_tensors(record: EpochRecord) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -117,13 +114,33 @@ def epoch_tensors(record: EpochRecord) -> Iterator[tuple[str, str, np.ndarray]]:
         yield "prediction", "logits", record.predictions
 
 
-def distances(left: StepRecord, right: StepRecord, weights: tuple[str, ...], slots: tuple[str, ...]) -> dict[str, float]:
-    """Stage -> largest absolute difference between two steps, over what is floating point."""
-    found: dict[str, float] = {}
-    for (stage, _, a), (_, _, b) in zip(step_tensors(left, weights, slots), step_tensors(right, weights, slots), strict=True):
-        if b.dtype.kind == "f":
-            found[stage] = max(found.get(stage, 0.0), absolute(a, b))
-    return found
+def tensors(record: Record, weights: tuple[str, ...], slots: tuple[str, ...]) -> Iterator[tuple[str, str, np.ndarray]]:
+    """(stage, tensor, value) of a record of either kind."""
+    return step_tensors(record, weights, slots) if isinstance(record, StepRecord) else epoch_tensors(record)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far one tensor of one moment is from its counterpart; ``one`` is one ULP of the largest value in it."""
+
+    distance: float
+    one: float
+
+
+Gaps = dict[tuple[str, str], Gap]  # (stage, tensor) -> gap
+
+
+def measured(distance: float, right: np.ndarray) -> Gap:
+    """The gap to ``right`` with its scale; whole numbers have none."""
+    if not distance or right.dtype.kind != "f" or not right.size or not np.isfinite(right).all():
+        return Gap(distance, 0.0)
+    return Gap(distance, float(np.spacing(np.abs(right).max())))
+
+
+def distances(left: Record, right: Record, weights: tuple[str, ...], slots: tuple[str, ...]) -> Gaps:
+    """Every tensor's gap between two records of the same moment."""
+    pairs = zip(tensors(left, weights, slots), tensors(right, weights, slots), strict=True)
+    return {(stage, tensor): measured(absolute(a, b), b) for (stage, tensor, a), (_, _, b) in pairs}
 
 
 @dataclass
@@ -139,8 +156,7 @@ class Tally:
     numbers: int = 0
     steps: int = 0
     epochs: int = 0
-    gaps: list[dict[str, float]] = field(default_factory=list)  # a step: stage -> largest absolute difference
-    scales: list[dict[str, float]] = field(default_factory=list)  # a step: stage -> one ULP of the largest value
+    gaps: list[Gaps] = field(default_factory=list)  # one entry a moment: every step and every end of an epoch
     around: tuple[Record | None, Record, Record | None, Record] | None = None  # left before, left, right before, right
     _before: tuple[Record | None, Record | None] = (None, None)
 
@@ -151,35 +167,27 @@ class Tally:
 
     def see(self, left: Record, right: Record) -> None:
         """Compare two records of the same moment."""
-        if isinstance(left, StepRecord) and isinstance(right, StepRecord):
-            self.steps += 1
-            pairs = zip(step_tensors(left, self.weights, self.slots), step_tensors(right, self.weights, self.slots), strict=True)
-            step = right.step
-            self.gaps.append({})
-            self.scales.append({})
-        elif isinstance(left, EpochRecord) and isinstance(right, EpochRecord):
-            self.epochs += 1
-            pairs = zip(epoch_tensors(left), epoch_tensors(right), strict=True)
-            step = self.steps
-        else:
+        if type(left) is not type(right):
             raise RuntimeError(f"sides out of step: {type(left).__name__} against {type(right).__name__}")
+        if isinstance(right, StepRecord):
+            self.steps += 1
+        else:
+            self.epochs += 1
         found = self.first
+        self.gaps.append({})
+        pairs = zip(tensors(left, self.weights, self.slots), tensors(right, self.weights, self.slots), strict=True)
         for (stage, tensor, a), (_, _, b) in pairs:
-            self._see(right.epoch, step, stage, tensor, np.asarray(a), np.asarray(b), isinstance(right, StepRecord))
+            distance = self._see(right.epoch, self.steps, stage, tensor, a, b)
+            self.gaps[-1][stage, tensor] = measured(distance, b)
         if found is None and self.first is not None:
             self.around = (self._before[0], left, self._before[1], right)
         self._before = (left, right) if self.first is None else (None, None)
 
-    def _see(self, epoch: int, step: int, stage: str, tensor: str, a: np.ndarray, b: np.ndarray, keep: bool = False) -> None:
+    def _see(self, epoch: int, step: int, stage: str, tensor: str, a: np.ndarray, b: np.ndarray) -> float:
         self.tensors += 1
         self.numbers += a.size
         distance, ulp = gap(a, b)
         self.max_abs, self.max_ulp = max(self.max_abs, distance), max(self.max_ulp, ulp)
         if ulp != 0 and self.first is None:
             self.first = Divergence(epoch, step, stage, tensor, distance, ulp)
-        if keep and b.dtype.kind == "f":
-            gaps, scales = self.gaps[-1], self.scales[-1]
-            gaps[stage] = max(gaps.get(stage, 0.0), distance)
-            if distance and b.size:
-                one = float(np.spacing(np.abs(b).max())) if np.isfinite(b).all() else 0.0
-                scales[stage] = max(scales.get(stage, 0.0), one)
+        return distance

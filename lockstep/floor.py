@@ -7,12 +7,13 @@ inputs that differ in the last bit.
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from lockstep.divergence import distances
+from lockstep.divergence import Gaps, distances
 from lockstep.sides import Side
 from lockstep.streams import together
 from shared.batches import BatchPlan
@@ -26,16 +27,17 @@ PROBES = 300  # single steps tried, spread over the training; each costs four st
 
 @dataclass
 class Floor:
-    """What was measured. All lists have one dictionary a step: stage -> largest absolute difference.
+    """What was measured. Entries are dictionaries: (stage, tensor) -> largest absolute difference, or its ``Gap``.
 
-    ``perturbed``: the runs on perturbed inputs against the reference. ``one_step``: the same from equal state, at the
-    steps ``probed``. ``sides``: each side's single steps from the reference's state against the reference's own.
+    ``perturbed``: the runs on perturbed inputs against the reference, one entry a moment. ``one_step``: the same from equal
+    state, one entry for each of the steps ``probed``. ``sides``: each side's single steps from the reference's state
+    against the reference's own.
     """
 
-    perturbed: list[dict[str, float]] = field(default_factory=list)
+    perturbed: list[dict[tuple[str, str], float]] = field(default_factory=list)
     probed: list[int] = field(default_factory=list)
-    one_step: list[dict[str, float]] = field(default_factory=list)
-    sides: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    one_step: list[dict[tuple[str, str], float]] = field(default_factory=list)
+    sides: dict[str, list[Gaps]] = field(default_factory=dict)
 
 
 def perturb(x: np.ndarray, run: int) -> np.ndarray:
@@ -54,7 +56,10 @@ def measure(
     plan: BatchPlan,
     initial: Sequence[np.ndarray],
 ) -> Floor:
-    """Run the reference and its perturbed copies again, and try single steps of every side."""
+    """Run the reference and its perturbed copies again, and try single steps of every side.
+
+    ``initial``: the first weights, in Keras's order. Raises whatever a side raises.
+    """
     names = (tuple(model.weight_shapes), slot_names(model, train))
 
     def trainer(side: Side) -> Any:
@@ -62,9 +67,11 @@ def measure(
         made.load(initial)
         return made
 
-    def work(x: np.ndarray):
+    def work(run: int | None):
+        x, x_test = (value if value is None or run is None else perturb(value, run) for value in (given.x, given.x_test))
+        validation = None if x_test is None else (x_test, given.y_test)
         made = trainer(reference)
-        return lambda sink: made.fit((x, given.y), plan, sink)
+        return lambda sink: made.fit((x, given.y), plan, sink, validation_data=validation)
 
     total = plan.steps * train.epochs
     wanted = set(np.linspace(1, total, min(total, PROBES)).astype(int).tolist())
@@ -72,28 +79,29 @@ def measure(
     probes = {side.name: trainer(side) for side in sides}
     shaken = trainer(reference)
     before = shaken.state()
-    for true, *moved in together([work(given.x), *(work(perturb(given.x, run)) for run in range(RUNS))]):
-        if not isinstance(true, StepRecord):
-            continue
-        floor.perturbed.append(_largest([distances(record, true, *names) for record in moved if isinstance(record, StepRecord)]))
-        if true.step in wanted:
-            start = (true.step - 1) % plan.steps * plan.batch_size
-            rows = plan.order(true.epoch - 1)[start : start + plan.batch_size]
-            x, y = given.x[rows], given.y[rows]
-            floor.probed.append(true.step)
-            runs = [_one(shaken, before, perturb(x, run), y, true, names) for run in range(RUNS)]
-            floor.one_step.append(_largest(runs))
-            for name, probe in probes.items():
-                floor.sides[name].append(_one(probe, before, x, y, true, names))
-        before = true.state
+    with closing(together([work(None), *(work(run) for run in range(RUNS))])) as moments:
+        for true, *moved in moments:
+            floor.perturbed.append(_largest([distances(record, true, *names) for record in moved]))
+            if not isinstance(true, StepRecord):
+                continue
+            if true.step in wanted:
+                start = (true.step - 1) % plan.steps * plan.batch_size
+                rows = plan.order(true.epoch - 1)[start : start + plan.batch_size]
+                x, y = given.x[rows], given.y[rows]
+                floor.probed.append(true.step)
+                runs = [_one(shaken, before, perturb(x, run), y, true, names) for run in range(RUNS)]
+                floor.one_step.append(_largest(runs))
+                for name, probe in probes.items():
+                    floor.sides[name].append(_one(probe, before, x, y, true, names))
+            before = true.state
     return floor
 
 
-def _one(trainer: Any, before: State, x, y, true: StepRecord, names: tuple) -> dict[str, float]:
+def _one(trainer: Any, before: State, x, y, true: StepRecord, names: tuple) -> Gaps:
     """How far one step of ``trainer`` from the state ``before`` lands from the true step."""
     trainer.restore(before)
     return distances(trainer.train_on_batch(x, y), true, *names)
 
 
-def _largest(gaps: list[dict[str, float]]) -> dict[str, float]:
-    return {stage: max(gap[stage] for gap in gaps) for stage in gaps[0]}
+def _largest(gaps: list[Gaps]) -> dict[tuple[str, str], float]:
+    return {key: max(gap[key].distance for gap in gaps) for key in gaps[0]}

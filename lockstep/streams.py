@@ -7,6 +7,7 @@ all sides have reached it. A side that is ahead waits.
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 
 from shared.records import Record, Sink
 
@@ -35,7 +36,8 @@ class Stream:
         except _Stopped:
             pass
         except BaseException as error:  # carried to the thread that reads, which raises it
-            self._put(error)
+            with suppress(_Stopped):
+                self._put(error)
 
     def _put(self, item: object) -> None:
         while not self._stop.is_set():
@@ -63,8 +65,9 @@ def together(works: Sequence[Callable[[Sink], object]]) -> Generator[tuple[Recor
     Raises:
         whatever a training raises; RuntimeError if one ends before the others.
     """
-    streams = [Stream(work) for work in works]
+    streams: list[Stream] = []
     try:
+        streams += [Stream(work) for work in works]
         sources = [iter(stream) for stream in streams]
         while True:
             moment = [next(source, None) for source in sources]

@@ -56,7 +56,7 @@ class Table:
         if not isinstance(moment[-1], EpochRecord):
             self.bar.update()
             return
-        worst = max(tallies, key=lambda tally: tally.max_abs)
+        worst = max(tallies, key=lambda tally: (tally.max_abs, tally.max_ulp))
         cells = " ".join("".join(self._cells(record)) for record in moment)
         self._write(f"{moment[-1].epoch:>5} {cells}   {worst.max_abs:.3g} ({ulp_text(worst.max_ulp)})")
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lockstep.divergence import Tally
+from lockstep.divergence import Gap, Tally
 from lockstep.floor import Floor
 from shared.records import History
 
@@ -12,10 +12,9 @@ VERDICTS = ("identical", "round-off", "alike", "different")  # from best to wors
 FACTOR = 10.0  # a difference of rounding may be this many times the measured floor
 BLIND = 1e-3  # a floor above this proves nothing
 NEIGHBOURS = 16  # probed steps on each side over which the one-step floor is taken
-# Accuracy jumps by whole examples and the counter by whole steps, so rounding is judged on the stages that vary smoothly.
-SMOOTH = ("logits", "example losses", "loss", "gradients", "slots", "weights out")
 # Curves agree when no epoch's loss differs by more than this share, nor its accuracy by more than this.
 LOSS_SHARE, ACCURACY_POINTS = 0.05, 0.02
+ACCURACIES = ("accuracy", "val_accuracy")  # jump by whole examples where rounding decides a tie
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,19 @@ class Judgement:
     why: str
 
 
-def judge(tally: Tally, floor: Floor | None, name: str, histories: Sequence[History]) -> Judgement:
-    """The verdict on one pair. ``floor`` may be None only for a pair without any difference."""
+def judge(tally: Tally, floor: Floor | None, name: str, histories: Sequence[History], expected: tuple[int, int]) -> Judgement:
+    """The verdict on one pair.
+
+    Args:
+        floor: None only for a pair without any difference, or with NaN.
+        name: the side whose single steps the floor holds.
+        histories: of both sides.
+        expected: how many steps and epochs there were to compare.
+    """
     if tally.numbers == 0 or tally.steps == 0:
         return Judgement("different", "nothing was compared, which proves nothing")
+    if (tally.steps, tally.epochs) != expected:
+        return Judgement("different", f"{tally.steps} of {expected[0]} steps were compared, which proves nothing of the rest")
     if tally.first is None:
         return Judgement("identical", f"{tally.numbers:,} numbers compared, every bit equal")
     if not math.isfinite(tally.max_abs):
@@ -39,60 +47,80 @@ def judge(tally: Tally, floor: Floor | None, name: str, histories: Sequence[Hist
     if rounding.verdict == "round-off":
         return rounding
     if curves_agree(*histories):
-        return Judgement("alike", f"the curves agree, the weights do not: {rounding.why}")
+        return Judgement("alike", f"the curves agree, the rest does not: {rounding.why}")
     return Judgement("different", rounding.why)
 
 
 def _rounding(tally: Tally, floor: Floor, name: str) -> Judgement:
-    """``round-off`` where every step stays near the floor, from its own past and from equal state."""
-    for step, (gaps, scales, ground) in enumerate(zip(tally.gaps, tally.scales, reached(floor.perturbed), strict=True), start=1):
-        if any(ground[stage] > BLIND for stage in SMOOTH):
-            continue
-        over = _above(gaps, ground, scales)
-        if over:
-            return Judgement("different", f"at step {step} {over}")
+    """``round-off`` where every moment stays near the floor, from its own past and, where probed, from equal state."""
+    if tally.first is not None and tally.first.stage == "weights in":
+        return Judgement("different", "the sides start from other weights")
+    for moment, (gaps, ground) in enumerate(zip(tally.gaps, reached(floor.perturbed), strict=True), start=1):
+        for key, gap in gaps.items():
+            if _exact(key) and gap.distance:
+                return Judgement("different", f"at moment {moment} {_named(key)} differs, which no rounding explains")
+            if key[1] in ACCURACIES:
+                if key[0] != "running metric" and gap.distance > ACCURACY_POINTS:
+                    return Judgement("different", f"at moment {moment} {_named(key)} differs by {gap.distance:.3g}")
+            elif ground[key] <= BLIND and not gap.distance <= _bound(gap, ground[key]):
+                return Judgement("different", f"at moment {moment} {_over(key, gap, ground[key])}")
     for step, gaps, ground in zip(floor.probed, floor.sides[name], around(floor.one_step), strict=True):
-        over = _above(gaps, ground, tally.scales[step - 1])
-        if over:
-            return Judgement("different", f"taken from equal state, at step {step} {over}")
-    return Judgement("round-off", f"within {FACTOR:g} times the measured floor at every step")
+        for key, gap in gaps.items():
+            if key[0] == "running metric" or key[1] in ACCURACIES:
+                continue  # a single step starts its own running mean
+            if not ground[key] <= BLIND:
+                return Judgement(
+                    "different", f"at step {step} even the floor of one step is {ground[key]:.3g}: nothing is proved"
+                )
+            if not gap.distance <= (0 if _exact(key) else _bound(gap, ground[key])):
+                return Judgement("different", f"taken from equal state, at step {step} {_over(key, gap, ground[key])}")
+    return Judgement(
+        "round-off", f"within {FACTOR:g} times the measured floor; {len(floor.probed)} single steps from equal state too"
+    )
 
 
-def reached(measured: Sequence[dict[str, float]]) -> list[dict[str, float]]:
-    """For each step the largest floor so far: three runs may by chance come close again, noise once reached stays possible."""
-    highest = dict.fromkeys(SMOOTH, 0.0)
+def _exact(key: tuple[str, str]) -> bool:
+    """What rounding cannot touch: the batch, and the count of steps."""
+    return key[0] == "batch" or key == ("slots", "iteration")
+
+
+def _bound(gap: Gap, ground: float) -> float:
+    # No arithmetic can be asked to agree closer than one ULP of a tensor's largest value, even where the floor is zero.
+    return FACTOR * max(ground, gap.one)
+
+
+def _named(key: tuple[str, str]) -> str:
+    return f"the stage {key[0]!r}, tensor {key[1]},"
+
+
+def _over(key: tuple[str, str], gap: Gap, ground: float) -> str:
+    return f"{_named(key)} differs by {gap.distance:.3g}, and {FACTOR:g} times the floor is {_bound(gap, ground):.3g}"
+
+
+def reached(measured: Sequence[dict[tuple[str, str], float]]) -> list[dict[tuple[str, str], float]]:
+    """For each moment the largest floor so far: three runs may by chance come close again, noise once reached stays possible."""
+    highest: dict[tuple[str, str], float] = {}
     floors = []
     for ground in measured:
-        highest = {stage: max(value, ground.get(stage, 0.0)) for stage, value in highest.items()}
+        highest = highest | {key: max(highest.get(key, 0.0), value) for key, value in ground.items()}
         floors.append(highest)
     return floors
 
 
-def around(measured: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+def around(measured: Sequence[dict[tuple[str, str], float]]) -> list[dict[tuple[str, str], float]]:
     """For each probed step the largest floor among its neighbours: of a single number three runs say too little."""
     return [
-        {
-            stage: max(ground.get(stage, 0.0) for ground in measured[max(at - NEIGHBOURS, 0) : at + NEIGHBOURS + 1])
-            for stage in SMOOTH
-        }
+        {key: max(ground[key] for ground in measured[max(at - NEIGHBOURS, 0) : at + NEIGHBOURS + 1]) for key in measured[at]}
         for at in range(len(measured))
     ]
 
 
-def _above(gaps: dict[str, float], ground: dict[str, float], scales: dict[str, float]) -> str:
-    for stage in SMOOTH:
-        # No arithmetic can be asked to agree closer than one ULP of the largest value, even where the floor is zero.
-        bound = FACTOR * max(ground.get(stage, 0.0), scales.get(stage, 0.0))
-        found = gaps.get(stage, 0.0)
-        if not found <= bound:
-            return f"the stage {stage!r} differs by {found:.3g}, and {FACTOR:g} times the floor is {bound:.3g}"
-    return ""
-
-
 def curves_agree(left: History, right: History) -> bool:
-    """Whether two trainings look the same in their curves."""
-    if len(left.loss) != len(right.loss) or not left.loss:
+    """Whether two trainings look the same in their curves, those on the test set included."""
+    if not left.loss or len(left.loss) != len(right.loss) or len(left.val_loss) != len(right.val_loss):
         return False
-    losses = all(abs(a - b) <= LOSS_SHARE * max(abs(a), abs(b)) for a, b in zip(left.loss, right.loss, strict=True))
-    accuracies = all(abs(a - b) <= ACCURACY_POINTS for a, b in zip(left.accuracy, right.accuracy, strict=True))
-    return losses and accuracies
+    losses = zip(left.loss + left.val_loss, right.loss + right.val_loss, strict=True)
+    accuracies = zip(left.accuracy + left.val_accuracy, right.accuracy + right.val_accuracy, strict=True)
+    return all(abs(a - b) <= LOSS_SHARE * max(abs(a), abs(b)) for a, b in losses) and all(
+        abs(a - b) <= ACCURACY_POINTS for a, b in accuracies
+    )

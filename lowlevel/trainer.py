@@ -127,7 +127,7 @@ class Trainer:
         self.optimizer.apply(gradients, self.network.weights)
         self._measure(y, logits, loss)
         if self._watch is not None:
-            self._watch.see(y, logits, example_losses, loss, gradients)
+            self._watch.see(x, y, logits, example_losses, loss, gradients)
 
     def _measure(self, y: tf.Tensor, logits: tf.Tensor, loss: tf.Tensor) -> None:
         """Add a batch to the running means."""
@@ -189,7 +189,7 @@ class Trainer:
             means = [part for mean in (self.mean_loss, self.mean_accuracy) for part in (mean.total, mean.count)]
             state = [*self.network.weights, *self.optimizer.variables, *means]
             count = len(self.network.weights)
-            self._watch = Watch(state, count, target_shape, self.model.outputs, self.train.batch_size)
+            self._watch = Watch(state, count, ((self.model.inputs,), target_shape, (self.model.outputs,)), self.train.batch_size)
             self._compiled = {key: function for key, function in self._compiled.items() if not key[1]}
 
     def _end_epoch(self, epoch: int, given: Feed, sink: records.Sink | None) -> dict[str, float]:

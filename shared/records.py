@@ -36,13 +36,14 @@ class State:
 class StepRecord:
     """One step as it ran. ``epoch`` and ``step`` count from 1, ``step`` through all epochs.
 
-    Shapes: targets (batch,) or (batch, classes) as the loss saw them, logits (batch, classes), example_losses (batch,),
-    loss (), gradients and weights as the net's weights, slots as the optimiser's variables (iteration, learning_rate, ...),
-    running (2,): loss and accuracy of the epoch so far.
+    Shapes: inputs (batch, columns) as the first layer saw them, targets (batch,) or (batch, classes) as the loss saw them,
+    logits (batch, classes), example_losses (batch,), loss (), gradients and weights as the net's weights, slots as the
+    optimiser's variables (iteration, learning_rate, ...), running (2,): loss and accuracy of the epoch so far.
     """
 
     epoch: int
     step: int
+    inputs: np.ndarray
     targets: np.ndarray
     logits: np.ndarray
     example_losses: np.ndarray

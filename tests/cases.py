@@ -1,7 +1,7 @@
 """The one table of cases that is run on both wings and compared at 0 ULP.
 
-``QUICK`` covers every public component at least once (``tests/test_coverage.py`` checks that) and every pair of optimiser
-with dtype, loss, depth and batch size at least once between both halves; ``LONG`` is the full product.
+``QUICK`` covers every public component at least once (``tests/test_parity.py`` checks that). ``LONG`` crosses every optimiser,
+loss and depth with four batch sizes, float32 and float64 in turn.
 """
 
 from dataclasses import dataclass

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lockstep.divergence import Divergence, Tally, gap, same_bits, ulp_text
+from lockstep.divergence import Divergence, Tally, distances, gap, same_bits, tensors, ulp_text
+from lockstep.floor import Floor
 from lockstep.streams import together
 from lockstep.verdict import judge
 from shared.records import STEP_STAGES, EpochRecord, History, StepRecord
@@ -167,6 +168,7 @@ WEIGHTS, SLOTS = ("L1/kernel", "L1/bias"), ("iteration", "learning_rate")
 
 def step(number=1, epoch=1, **changes):
     values = {
+        "inputs": np.ones((2, 4), np.float32),
         "targets": np.array([0.0, 1.0], np.float32),
         "logits": np.ones((2, 3), np.float32),
         "example_losses": np.ones(2, np.float32),
@@ -193,6 +195,7 @@ def other(value):
 
 
 STAGE_OF = {
+    "inputs": ("batch", "x"),
     "targets": ("batch", "targets"),
     "logits": ("logits", "logits"),
     "example_losses": ("example losses", "losses"),
@@ -283,7 +286,7 @@ def test_nan_on_both_sides_is_a_difference():
     tally.see(step(loss=np.float32(math.nan)), step(loss=np.float32(math.nan)))
     assert tally.first.stage == "loss"
     assert tally.max_ulp == math.inf
-    assert judge(tally, None, "left", (History(loss=[1.0]), History(loss=[1.0]))).verdict == "different"
+    assert judge(tally, None, "left", (History(loss=[1.0]), History(loss=[1.0])), (1, 0)).verdict == "different"
 
 
 # ----------------------------------------------------------------------------------------------------------------- verdict
@@ -292,28 +295,114 @@ def test_nan_on_both_sides_is_a_difference():
 def test_a_comparison_of_nothing_is_never_identical():
     histories = (History(loss=[1.0], accuracy=[1.0]), History(loss=[1.0], accuracy=[1.0]))
     empty = Tally(WEIGHTS, SLOTS)
-    assert judge(empty, None, "left", histories).verdict == "different"
+    assert judge(empty, None, "left", histories, (0, 0)).verdict == "different"
     start_only = Tally(WEIGHTS, SLOTS)
     start_only.see_start(step().weights, step().weights, (step().slots, step().slots))
-    assert judge(start_only, None, "left", histories).verdict == "different"
+    assert judge(start_only, None, "left", histories, (0, 0)).verdict == "different"
     epochs_only = Tally(WEIGHTS, SLOTS)
     epochs_only.see(end(), end())
-    assert judge(epochs_only, None, "left", histories).verdict == "different"
-    nothing = {name: np.zeros((0,), np.float32) for name in ("targets", "logits", "example_losses", "loss", "running")}
+    assert judge(epochs_only, None, "left", histories, (0, 1)).verdict == "different"
+    nothing = {name: np.zeros((0,), np.float32) for name in ("inputs", "targets", "logits", "example_losses", "loss", "running")}
     hollow = Tally((), ())
     hollow.see(
         step(**{**nothing, "running": [nothing["running"]] * 2}, gradients=[], slots=[], weights=[]),
         step(**{**nothing, "running": [nothing["running"]] * 2}, gradients=[], slots=[], weights=[]),
     )
-    assert judge(hollow, None, "left", histories).verdict == "different"
+    assert judge(hollow, None, "left", histories, (1, 0)).verdict == "different"
 
 
 def test_equal_records_are_identical():
     tally = Tally(WEIGHTS, SLOTS)
     tally.see(step(), step())
-    judgement = judge(tally, None, "left", (History(), History()))
+    judgement = judge(tally, None, "left", (History(), History()), (1, 0))
     assert judgement.verdict == "identical"
-    assert tally.numbers == 2 + 6 + 2 + 1 + 15 + 2 + 15 + 2
+    assert tally.numbers == 8 + 2 + 6 + 2 + 1 + 15 + 2 + 15 + 2
+
+
+def flat(record, value=0.0):
+    """A floor of ``value`` for every tensor of a record."""
+    return {(stage, tensor): value for stage, tensor, _ in tensors(record, WEIGHTS, SLOTS)}
+
+
+def judged(left, right, floor=1e-9, one_step=1e-9, ending=None):
+    """The verdict on one step (and perhaps the end of an epoch) whose curves agree, above floors of that height."""
+    tally = Tally(WEIGHTS, SLOTS)
+    tally.see(left, right)
+    perturbed = [flat(right, floor)]
+    if ending is not None:
+        tally.see(*ending)
+        perturbed.append(flat(ending[1], floor))
+    found = Floor(perturbed, [1], [flat(right, one_step)], {"left": [distances(left, right, WEIGHTS, SLOTS)]})
+    histories = (History(loss=[1.0], accuracy=[0.5]), History(loss=[1.0], accuracy=[0.5]))
+    return judge(tally, found, "left", histories, (1, 0 if ending is None else 1)).verdict
+
+
+def up(array, times=1):
+    for _ in range(times):
+        array = np.nextafter(array, np.float32(9))
+    return array
+
+
+def test_one_ulp_is_round_off_and_twenty_are_not():
+    kernel, bias = np.ones((4, 3), np.float32), np.ones(3, np.float32)
+    assert judged(step(weights=[up(kernel), bias]), step()) == "round-off"
+    assert judged(step(weights=[up(kernel, 20), bias]), step()) == "alike"
+
+
+def test_a_defect_in_a_small_tensor_does_not_hide_behind_a_large_one():
+    """The kernel is a ULP off, as rounding may be; the bias, a million times smaller, was never updated."""
+    kernel, bias = np.ones((4, 3), np.float32), np.full(3, 1e-6, np.float32)
+    assert judged(step(weights=[up(kernel), bias]), step(weights=[kernel, bias])) == "round-off"
+    assert judged(step(weights=[up(kernel), bias * 0]), step(weights=[kernel, bias])) == "alike"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"inputs": up(np.ones((2, 4), np.float32))},
+        {"targets": np.array([1.0, 1.0], np.float32)},
+        {"slots": [np.int64(2), np.float32(0.1)]},
+        {"running": np.array([99.0, 0.5], np.float32)},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_what_rounding_cannot_touch_is_no_round_off(changes):
+    assert judged(step(**changes), step(), floor=1e-4, one_step=1e-4) == "alike"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loss": np.float32(99)},
+        {"accuracy": np.float32(0.1)},
+        {"val_loss": np.float32(99)},
+        {"val_accuracy": np.float32(0.1)},
+        {"predictions": np.full((2, 3), 1000, np.float32)},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_wrong_end_of_an_epoch_is_no_round_off(changes):
+    """All steps agree to a ULP; only what is said at the end of the epoch is wrong."""
+    values = {"loss": np.float32(1), "accuracy": np.float32(0.5), "val_loss": np.float32(1), "val_accuracy": np.float32(0.5)}
+    values["predictions"] = np.ones((2, 3), np.float32)
+    ending = (EpochRecord(epoch=1, **values | changes), EpochRecord(epoch=1, **values))
+    nudged = step(weights=[up(np.ones((4, 3), np.float32)), np.ones(3, np.float32)])
+    assert judged(nudged, step(), ending=(ending[1], ending[1])) == "round-off"
+    assert judged(nudged, step(), ending=ending) == "alike"
+
+
+def test_a_blind_floor_proves_nothing():
+    """Above 1e-3 the running floor leaves the word to single steps; a single step's own floor must be below it."""
+    far = step(weights=[np.full((4, 3), 1.5, np.float32), np.ones(3, np.float32)])
+    assert judged(far, step(), floor=1.0, one_step=1e-9) == "alike"
+    for height in (math.inf, math.nan, 1.0):
+        assert judged(far, step(), floor=1.0, one_step=height) == "alike"
+
+
+def test_a_comparison_that_ends_early_is_different():
+    tally = Tally(WEIGHTS, SLOTS)
+    tally.see(step(), step())
+    assert judge(tally, None, "left", (History(), History()), (2, 0)).verdict == "different"
 
 
 # ----------------------------------------------------------------------------------------------------------------- streams

@@ -30,7 +30,7 @@ def run(case: Case, arithmetic: str) -> None:
         slots = len(case.train.slots) * parameters + 2
         a_step = 1 + 2 * parameters + slots + 2
         targets = 5 if case.loss == "rows" else 1
-        an_epoch = ROWS * (targets + 5 + 1) + 2 + 2 + 20 * 5  # ... and per epoch the rows, four means and the predictions
+        an_epoch = ROWS * (12 + targets + 5 + 1) + 2 + 2 + 20 * 5  # ... and per epoch the rows, four means and the predictions
         assert pair.numbers == steps * a_step + EPOCHS * an_epoch + parameters + slots
 
 

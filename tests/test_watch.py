@@ -15,9 +15,11 @@ FORMS = [
     (lowlevel.Trainer, "graph", True),
     (lowlevel.Trainer, "epoch", False),
     (lowlevel.Trainer, "epoch", True),
+    (highlevel.Trainer, "eager", False),
     (highlevel.Trainer, "graph", False),
     (highlevel.Trainer, "graph", True),
     (highlevel.Trainer, "epoch", False),
+    pytest.param(highlevel.Trainer, "epoch", True, marks=pytest.mark.long),
 ]
 
 
@@ -77,3 +79,16 @@ def test_records_are_copies(trainer):
     for record, copies in kept[:-1]:
         assert all((a == b).all() for a, b in zip(record.weights, copies, strict=True))
     assert (kept[0][0].weights[0] != kept[1][0].weights[0]).any()
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_the_whole_epoch_loop_on_the_digits(xla):
+    """What ``compare`` sees of the epoch form are steps one by one; the loop that runs unwatched ends in the same bits."""
+    from shared import load_digits
+
+    digits, train = load_digits(), TrainSpec(epochs=2, seed=1234)
+    data = (digits.x_train, digits.y_train)
+    plain, watched = (lowlevel.Trainer(ModelSpec.mlp(400, 25, 15, 10), train, jit_compile=xla) for _ in range(2))
+    plain.fit(data)
+    watched.fit(data, record=lambda record: None)
+    assert bits(plain) == bits(watched)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lockstep.divergence import Divergence, Tally, ulp_text
+from lockstep.divergence import Divergence, Gaps, Tally, ulp_text
 from lockstep.floor import Floor
 from lockstep.verdict import VERDICTS, Judgement
 from shared.data import as_labels
@@ -36,7 +36,7 @@ class Pair:
     epochs: int
     tensors: int
     numbers: int
-    gaps: list[dict[str, float]] = field(repr=False)  # a step: stage -> largest absolute difference
+    gaps: list[Gaps] = field(repr=False)  # one entry a moment: (stage, tensor) -> gap
     floor: Floor | None = field(repr=False)
     around: tuple[Record | None, Record, Record | None, Record] | None = field(repr=False)
 
