@@ -76,7 +76,8 @@ class Trainer:
             record: True keeps every step in ``History.trace``; a function is called with each record instead.
             epochs: how many; the spec's where None.
             validation_data: (x, y); a ``Dataset``'s own test set where None.
-            callbacks: objects with any of Keras's ``on_train_begin``, ``on_epoch_end``, ... methods.
+            callbacks: objects with any of Keras's ``set_model``, ``on_train_begin``, ``on_epoch_begin``, ``on_epoch_end``,
+                ``on_train_end``; the model that they get is this trainer.
             verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
 
         Raises:
@@ -141,6 +142,8 @@ class Trainer:
     def predict(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
         """Logits (n, classes); x (n, inputs). Keras: ``Model.predict``."""
         x = as_rows(x, self.model.inputs, self.model.dtype)
+        if len(x) == 0:  # Keras has no answer to no question
+            return np.zeros((0, self.model.outputs), x.dtype)
         return self.network.predict(_pipeline(batch_size, x), verbose=0)
 
     def predict_proba(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:

@@ -71,7 +71,8 @@ class Trainer:
             record: True keeps every step in ``History.trace``; a function is called with each record instead.
             epochs: how many; the spec's where None.
             validation_data: (x, y); a ``Dataset``'s own test set where None.
-            callbacks: objects with any of Keras's ``on_train_begin``, ``on_epoch_end``, ... methods.
+            callbacks: objects with any of Keras's ``set_model``, ``on_train_begin``, ``on_epoch_begin``, ``on_epoch_end``,
+                ``on_train_end``; the model that they get is this trainer.
             verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
 
         Raises:
@@ -208,7 +209,7 @@ class Trainer:
         x = as_rows(x, self.model.inputs, self.model.dtype)
         call = self._function("logits")
         parts = [call(tf.constant(x[start : start + batch_size])) for start in range(0, len(x), batch_size)]
-        return np.concatenate([part.numpy() for part in parts])
+        return np.concatenate([np.zeros((0, self.model.outputs), x.dtype), *(part.numpy() for part in parts)])
 
     def predict_proba(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
         """Probabilities (n, classes), each row with sum 1: softmax on the outside of the net."""

@@ -56,6 +56,7 @@ def test_probabilities_and_evaluation(wing, data):
     net = wing(MODEL, TRAIN)
     history = net.fit((x, y), validation_data=(x_test, y_test))
     logits, probabilities = net.predict(x_test), net.predict_proba(x_test)
+    assert net.predict(x_test[:0]).shape == (0, 5)
     assert logits.shape == probabilities.shape == (20, 5)
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(20), abs=1e-6)
     assert (logits.argmax(axis=1) == probabilities.argmax(axis=1)).all()

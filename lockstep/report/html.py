@@ -17,7 +17,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
   padding: 1rem; }
 h1 { line-height: 1.2; } .good { color: var(--good); } .bad { color: var(--bad); } .soft { color: var(--soft); }
 table { border-collapse: collapse; } th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
-th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; } svg { width: 100%; height: auto; }
+th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; } svg { width: 100%; min-width: 36rem; height: auto; }
 polyline { fill: none; stroke-width: 2; } .one { stroke: var(--one); } .two { stroke: var(--two); stroke-dasharray: 6 5; }
 svg text { fill: var(--ink); font-size: 13px; } .axis { stroke: var(--line); }
 """
@@ -115,13 +115,13 @@ def _curves(report: "Report") -> str:
 
     text = f"Loss an epoch, from {shown[0][0]:.4f} to {shown[0][-1]:.4f} ({left}) and {shown[1][-1]:.4f} ({right})"
     return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(text)}">'
+        f'<div class="wide"><svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(text)}">'
         f'<line class="axis" x1="60" y1="{height - 40}" x2="{width - 20}" y2="{height - 40}"/>'
         f'<line class="axis" x1="60" y1="20" x2="60" y2="{height - 40}"/>'
         f'<text x="55" y="28" text-anchor="end">{top:.2f}</text><text x="55" y="{height - 38}" text-anchor="end">0</text>'
         f'<text x="60" y="{height - 15}">epoch 1</text>'
         f'<text x="{width - 20}" y="{height - 15}" text-anchor="end">epoch {len(shown[0])}</text>'
         f'<polyline class="one" points="{points(shown[0])}"/><polyline class="two" points="{points(shown[1])}"/>'
-        f'<text x="{width - 250}" y="40">solid: {escape(left)}, dashed: {escape(right)}</text></svg>'
+        f'<text x="{width - 250}" y="40">solid: {escape(left)}, dashed: {escape(right)}</text></svg></div>'
         f'<p class="soft">{escape(text)}.</p>'
     )
