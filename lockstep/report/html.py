@@ -17,7 +17,8 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
   padding: 1rem; }
 h1 { line-height: 1.2; } .good { color: var(--good); } .bad { color: var(--bad); } .soft { color: var(--soft); }
 table { border-collapse: collapse; } th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
-th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; } svg { width: 100%; min-width: 36rem; height: auto; }
+th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; }
+svg { width: 100%; min-width: 36rem; height: auto; }
 polyline { fill: none; stroke-width: 2; } .one { stroke: var(--one); } .two { stroke: var(--two); stroke-dasharray: 6 5; }
 svg text { fill: var(--ink); font-size: 13px; } .axis { stroke: var(--line); }
 """
