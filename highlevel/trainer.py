@@ -20,7 +20,7 @@ from shared.data import as_rows
 from shared.feed import batch, feed
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec
-from shared.weights import checked
+from shared.weights import checked, checked_state
 
 __all__ = ["Trainer"]
 
@@ -167,8 +167,13 @@ class Trainer:
         return records.State(weights=self.weights(), slots=[slot.numpy() for slot in self.optimizer.variables])
 
     def restore(self, state: records.State) -> None:
-        """Put back what ``state`` gave."""
-        for variable, value in zip(self.network.weights, checked(state.weights, self.model), strict=True):
+        """Put back what ``state`` gave.
+
+        Raises:
+            InputError: shapes or counts that do not fit; nothing is changed then.
+        """
+        state = checked_state(state, self.model, self.state().slots)
+        for variable, value in zip(self.network.weights, state.weights, strict=True):
             variable.assign(value)
         for variable, value in zip(self.optimizer.variables, state.slots, strict=True):
             variable.assign(value)

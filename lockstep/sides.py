@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import InputError
+from shared.protocols import Trainer
 from shared.spec import ModelSpec, TrainSpec
 
 NAMES = ("eager", "graph", "epoch", "keras", "graph-xla", "epoch-xla", "keras-xla")
@@ -13,10 +14,10 @@ ALIASES = {"xla": "epoch-xla"}
 
 @dataclass(frozen=True)
 class Side:
-    """One contestant. ``make(model, train)`` returns a new trainer: ``load``, ``fit``, ``predict``, ... as in both wings."""
+    """One contestant. ``make(model, train)`` returns a new ``shared.protocols.Trainer`` each time."""
 
     name: str
-    make: Callable[[ModelSpec, TrainSpec], Any]
+    make: Callable[[ModelSpec, TrainSpec], Trainer]
 
 
 def side(given: str | Side) -> Side:
@@ -32,7 +33,7 @@ def side(given: str | Side) -> Side:
         raise InputError(f"A side is one of {', '.join((*NAMES, *ALIASES))}. Received: {given!r}. Use --sides epoch,keras.")
     form, _, xla = name.partition("-")
 
-    def make(model: ModelSpec, train: TrainSpec) -> Any:
+    def make(model: ModelSpec, train: TrainSpec) -> Trainer:
         # Imported here, so that a wrong name is refused before TensorFlow is waited for.
         if form == "keras":
             import highlevel

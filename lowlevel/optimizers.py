@@ -4,6 +4,8 @@ Symbols: w weight, g gradient, m and v slots, t step counted from 1. The order o
 order rounds differently; ``tf.cast`` of a Python number goes through float32 even where w is float64, and that too is Keras's.
 """
 
+from abc import ABC, abstractmethod
+
 import tensorflow as tf
 
 from shared.spec import TrainSpec
@@ -11,7 +13,7 @@ from shared.spec import TrainSpec
 __all__ = ["SGD", "Adam", "Optimizer", "get"]
 
 
-class Optimizer:
+class Optimizer(ABC):
     """Holds the counter, the learning rate and the slots; ``apply`` runs the rule on each weight.
 
     ``variables`` are, in Keras's order: iteration int64 (), learning_rate float32 (), then the slots weight by weight.
@@ -46,9 +48,9 @@ class Optimizer:
                 variable.assign(value)
         self.iteration.assign_add(1)
 
+    @abstractmethod
     def rule(self, w, g, *slots, t, learning_rate) -> tuple[tf.Tensor, ...]:
-        """New weight and new slots; all of w's shape and dtype."""
-        raise NotImplementedError
+        """New weight and new slots; all of w's shape and dtype. t and learning_rate are scalars of w's dtype."""
 
 
 class SGD(Optimizer):

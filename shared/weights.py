@@ -45,6 +45,22 @@ def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]
     return [array.astype(model.dtype) for array in arrays]
 
 
+def checked_state(state: State, model: ModelSpec, slots: Sequence[np.ndarray]) -> State:
+    """``state`` with its weights in the net's dtype and its slots in the shapes and dtypes of ``slots``.
+
+    Raises:
+        InputError: weights that do not fit, or another count or shape of slots.
+    """
+    given = [np.asarray(slot) for slot in state.slots]
+    if [slot.shape for slot in given] != [slot.shape for slot in slots]:
+        raise InputError(
+            f"A state needs the optimiser's variables, {len(slots)} of them. Received: {len(given)}, or other shapes. "
+            "Give what state() of a trainer with the same specs returned."
+        )
+    right = [slot.astype(like.dtype) for slot, like in zip(given, slots, strict=True)]
+    return State(weights=checked(state.weights, model), slots=right)
+
+
 def layer_group(position: int) -> str:
     """Keras's name for the group of the layer at ``position``: its class and a number, whatever the layer is called."""
     return f"layers/dense_{position}/vars" if position else "layers/dense/vars"
@@ -60,6 +76,8 @@ def read_state(path: str | Path, model: ModelSpec, slots: list[np.ndarray]) -> S
         InputError: the file cannot be read, or belongs to another net or optimiser.
     """
     with guarded(path) as file:
+        if "lockstep_model" in file.attributes():
+            _check_kind(ModelSpec.from_json(str(file.attribute("lockstep_model"))), model, path)
         weights = [
             file.array(f"{layer_group(position)}/{part}", kinds="f") for position in range(len(model.layers)) for part in (0, 1)
         ]
@@ -80,6 +98,17 @@ def read_state(path: str | Path, model: ModelSpec, slots: list[np.ndarray]) -> S
                 for name, slot in zip(names, slots, strict=True)
             ]
     return State(weights=checked(weights, model), slots=slots)
+
+
+def _check_kind(written_for: ModelSpec, model: ModelSpec, path: str | Path) -> None:
+    """Equal shapes are not enough: with other activations the same weights are another net."""
+    theirs, ours = ([(layer.units, layer.activation) for layer in spec.layers] for spec in (written_for, model))
+    if (written_for.inputs, theirs) != (model.inputs, ours):
+        raise InputError(
+            f"A weights file must be the net's: {model.inputs} inputs, {ours}. "
+            f"Received: {written_for.inputs} inputs, {theirs} in {str(path)!r}. "
+            "Build the trainer with the ModelSpec that the file was written with."
+        )
 
 
 @contextmanager

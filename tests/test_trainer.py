@@ -1,5 +1,7 @@
 """What both trainers promise beside parity: continuing, predicting, files, callbacks, clear errors."""
 
+from dataclasses import replace
+
 import h5py
 import keras
 import numpy as np
@@ -141,6 +143,15 @@ def test_bad_weights_change_nothing(wing, tmp_path):
     for name in ("net.h5", "no/such/folder.weights.h5"):
         with pytest.raises(InputError, match="weights file"):
             net.save(tmp_path / name)
+    tanh = wing(ModelSpec.mlp(12, 6, 5, activation="tanh"), TRAIN)
+    tanh.save(tmp_path / "tanh.weights.h5")
+    with pytest.raises(InputError, match="tanh"):
+        net.load(tmp_path / "tanh.weights.h5")
+    state = net.state()
+    for bad_state in (replace(state, slots=state.slots[:-1]), replace(state, weights=state.weights[:-1])):
+        with pytest.raises(InputError):
+            net.restore(bad_state)
+    assert bits(net) == before
     sgd = wing(MODEL, TrainSpec(optimizer="sgd"))
     net.save(tmp_path / "adam.weights.h5")
     with pytest.raises(InputError, match="optimiser"):
