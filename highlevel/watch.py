@@ -1,8 +1,8 @@
 """Twin: lowlevel/watch.py. Looks into the steps of a real ``fit`` without changing them.
 
-The optimiser and the loss object get methods that copy what passes through them into variables and then do what they did
-before. Nothing is computed again: these are the loss and the gradients that ``fit`` used. ``tests/test_watch.py`` shows that a
-watched training ends in the same bits as an unwatched one.
+The first layer, the loss object and the optimiser get methods that copy what passes through them into variables and then do
+what they did before. Nothing is computed again: these are the loss and the gradients that ``fit`` used.
+``tests/test_watch.py`` shows that a watched training ends in the same bits as an unwatched one.
 """
 
 from typing import Any

@@ -1,9 +1,9 @@
 """The low-level wing: networks from ``tf.Variable``, ``tf.function`` and the gradient tape, without Keras.
 
 May import: tensorflow, numpy, ``shared``; besides, ``storage.py`` h5py and ``trainer.py`` tqdm.
-May not import: ``highlevel``, ``lockstep``, or keras by any door; TensorFlow's own names for its losses, optimisers,
-metrics and initialisers are such doors. Its twin is ``highlevel``: same files, same names, same order.
-``tests/test_house.py`` reads the source and enforces this.
+May not import: ``highlevel``, ``lockstep``,
+or keras by any door; TensorFlow's own names for its losses, optimisers, metrics and initialisers are such doors.
+Its twin is ``highlevel``: same files, same names, same order. ``tests/test_house.py`` reads the source and enforces this.
 """
 
 import shared
