@@ -1,0 +1,84 @@
+"""What the commands share: data by name, output files checked beforehand, and TensorFlow imported without its notes."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+STOPPED = "lockstep: stopped"
+
+
+def data_of(given: argparse.Namespace) -> Any:
+    """The data set that ``given.data`` names, with ``given.test`` as its test set.
+
+    Raises:
+        InputError: no such data, or data that cannot be used.
+    """
+    from shared.data import load_digits, load_file
+    from shared.errors import InputError
+
+    if given.data == "digits":
+        if given.test is not None:
+            raise InputError("The digits have a test set. Received: --test. Leave it out, or name a FILE.h5.")
+        return load_digits()
+    return load_file(given.data, test=given.test)
+
+
+@contextmanager
+def quiet_import() -> Iterator[None]:
+    """Keep back what TensorFlow writes to standard error while it is imported, unless the import fails.
+
+    TensorFlow 2.21 writes some lines before it reads TF_CPP_MIN_LOG_LEVEL, so the stream itself is turned aside.
+    Ctrl-C ends the process at once: inside the import KeyboardInterrupt would come out as some other error.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # this process is ours
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    sys.stderr.flush()
+    kept = os.dup(2)
+
+    def stop(*_: object) -> NoReturn:
+        os.write(kept, f"{STOPPED}\n".encode())
+        os._exit(130)
+
+    usual = signal.default_int_handler  # where Ctrl-C is ignored or somebody else's matter, it stays so
+    ours = signal.getsignal(signal.SIGINT) is usual and threading.current_thread() is threading.main_thread()
+    if ours:
+        signal.signal(signal.SIGINT, stop)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except Exception:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            if ours:
+                signal.signal(signal.SIGINT, usual)
+            os.close(kept)
+
+
+def check_outputs(given: argparse.Namespace) -> None:
+    """Refuse now what could not be written after the training.
+
+    Raises:
+        InputError: another ending than that of the option, or a path that cannot be written to.
+    """
+    from shared.errors import InputError
+    from shared.files import check_writable
+
+    for option, path, suffix in (("--html", given.html, ".html"), ("--json", given.json, ".json")):
+        if path is None or (path == "-" and option == "--json"):
+            continue
+        if Path(path).suffix.lower() != suffix:
+            raise InputError(f"{option} names a {suffix} file. Received: {path!r}. Use report{suffix}.")
+        check_writable(path)
