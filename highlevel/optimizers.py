@@ -11,7 +11,7 @@ SGD = keras.optimizers.SGD
 Adam = keras.optimizers.Adam
 
 
-def get(train: TrainSpec) -> keras.optimizers.Optimizer:
+def get(train: TrainSpec, dtype: str) -> keras.optimizers.Optimizer:
     """The optimiser that a spec describes, not yet built."""
     name = train.optimizer  # without one, Keras's global name counters would advance
     if name == "sgd":

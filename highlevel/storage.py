@@ -13,7 +13,7 @@ def read(path: str | Path, trainer) -> None:
     Raises:
         InputError: the file cannot be read or does not fit; the trainer is not changed then.
     """
-    read_state(path, trainer.model, trainer.state().slots)  # refuses what Keras would read half of
+    read_state(path, trainer.model, trainer.state())  # refuses what Keras would read half of
     trainer.network.load_weights(path)
 
 

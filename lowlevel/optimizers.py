@@ -48,6 +48,13 @@ class Optimizer(ABC):
                 variable.assign(value)
         self.iteration.assign_add(1)
 
+    def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
+        """The loss itself."""
+        return loss
+
+    def finalize(self, weights: list[tf.Variable]) -> None:
+        """Nothing."""
+
     @abstractmethod
     def rule(self, w, g, *slots, t, learning_rate) -> tuple[tf.Tensor, ...]:
         """New weight and new slots; all of w's shape and dtype. t and learning_rate are scalars of w's dtype."""
@@ -95,6 +102,6 @@ class Adam(Optimizer):
         return w - (m * alpha) / (tf.sqrt(v) + self.train.epsilon), m, v
 
 
-def get(train: TrainSpec) -> Optimizer:
+def get(train: TrainSpec, dtype: str) -> Optimizer:
     """The optimiser that a spec describes, not yet built."""
     return {"sgd": SGD, "adam": Adam}[train.optimizer](train)

@@ -1,11 +1,12 @@
 """Lists of weights and files of weights: checked against a spec before they reach a net.
 
 The file format is Keras's own ``.weights.h5``: ``layers/dense/vars/0`` is the first kernel and ``layers/dense/vars/1`` its
-bias, then ``layers/dense_1/...``; the optimiser's variables stand in ``optimizer/vars/0``, ``1``, ... Root attributes say what
-the net is.
+bias, then ``layers/dense_1/...``, ``layers/batch_normalization/...``; the optimiser's variables stand in ``optimizer/vars/0``,
+``1``, ... Root attributes say what the net is. How often a Dropout has been called is not in the file, as in Keras's own.
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,35 +43,42 @@ def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]
             f"Weights must be numbers of the shapes {', '.join(f'{name} {shape}' for name, shape in shapes.items())}. "
             f"Received: {received}. Give kernel, then bias, layer by layer."
         )
-    return [array.astype(model.dtype) for array in arrays]
+    return [array.astype(model.variable_dtype) for array in arrays]
 
 
-def checked_state(state: State, model: ModelSpec, slots: Sequence[np.ndarray]) -> State:
-    """``state`` with its weights in the net's dtype and its slots in the shapes and dtypes of ``slots``.
+def checked_state(state: State, model: ModelSpec, like: State) -> State:
+    """``state`` with its weights in the net's dtype and the rest in the shapes and dtypes of ``like``.
 
     Raises:
-        InputError: weights that do not fit, or another count or shape of slots.
+        InputError: weights that do not fit, or another count or shape of slots or seeds.
     """
-    given = [np.asarray(slot) for slot in state.slots]
-    if [slot.shape for slot in given] != [slot.shape for slot in slots]:
+    rest = [*like.slots, *like.seeds]
+    given = [np.asarray(value) for value in (*state.slots, *state.seeds)]
+    if [value.shape for value in given] != [value.shape for value in rest] or len(state.seeds) != len(like.seeds):
         raise InputError(
-            f"A state needs the optimiser's variables, {len(slots)} of them. Received: {len(given)}, or other shapes. "
+            f"A state needs {len(like.slots)} variables of the optimiser and {len(like.seeds)} seeds of Dropouts. "
+            f"Received: {len(state.slots)} and {len(state.seeds)}, or other shapes. "
             "Give what state() of a trainer with the same specs returned."
         )
-    right = [slot.astype(like.dtype) for slot, like in zip(given, slots, strict=True)]
-    return State(weights=checked(state.weights, model), slots=right)
+    right = [value.astype(one.dtype) for value, one in zip(given, rest, strict=True)]
+    return State(weights=checked(state.weights, model), slots=right[: len(like.slots)], seeds=right[len(like.slots) :])
 
 
-def layer_group(position: int) -> str:
-    """Keras's name for the group of the layer at ``position``: its class and a number, whatever the layer is called."""
-    return f"layers/dense_{position}/vars" if position else "layers/dense/vars"
+def layer_groups(model: ModelSpec) -> list[str]:
+    """Keras's name for the group of each layer: its class and how many of that came before, whatever the layer is called."""
+    groups: list[str] = []
+    for layer in model.layers:
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", layer.CLASS_NAME).lower()
+        before = sum(group == kind or re.fullmatch(rf"{kind}_\d+", group) is not None for group in groups)
+        groups.append(f"{kind}_{before}" if before else kind)
+    return [f"layers/{group}/vars" for group in groups]
 
 
-def read_state(path: str | Path, model: ModelSpec, slots: list[np.ndarray]) -> State:
+def read_state(path: str | Path, model: ModelSpec, state: State) -> State:
     """Weights and optimiser variables of a file that either wing or plain Keras wrote.
 
     Args:
-        slots: what the optimiser holds now, for the shapes; kept where the file has no optimiser.
+        state: the trainer's now, for the shapes; what the file does not hold is kept.
 
     Raises:
         InputError: the file cannot be read, or belongs to another net or optimiser.
@@ -78,14 +86,18 @@ def read_state(path: str | Path, model: ModelSpec, slots: list[np.ndarray]) -> S
     with guarded(path) as file:
         if "lockstep_model" in file.attributes():
             _check_kind(ModelSpec.from_json(str(file.attribute("lockstep_model"))), model, path)
+        groups = layer_groups(model)
         weights = [
-            file.array(f"{layer_group(position)}/{part}", kinds="f") for position in range(len(model.layers)) for part in (0, 1)
+            file.array(f"{group}/{at}", kinds="f")
+            for group, (layer, inputs) in zip(groups, model.stack, strict=True)
+            for at in range(len(layer.shapes(inputs)))
         ]
-        if file.has(layer_group(len(model.layers))):
+        if len(file.names("layers")) > len(groups):
             raise InputError(
-                f"A weights file must be the net's: {len(model.layers)} layers. Received: more of them in {str(path)!r}. "
+                f"A weights file must be the net's: {len(groups)} layers. Received: more of them in {str(path)!r}. "
                 "Build the trainer with the ModelSpec that the file was written with."
             )
+        slots = state.slots
         if file.has("optimizer/vars") and file.names("optimizer/vars"):
             names = file.names("optimizer/vars")
             if len(names) != len(slots):
@@ -97,18 +109,26 @@ def read_state(path: str | Path, model: ModelSpec, slots: list[np.ndarray]) -> S
                 file.array(f"optimizer/vars/{name}", shape=slot.shape).astype(slot.dtype)
                 for name, slot in zip(names, slots, strict=True)
             ]
-    return State(weights=checked(weights, model), slots=slots)
+    return State(weights=checked(weights, model), slots=slots, seeds=state.seeds)
 
 
 def _check_kind(written_for: ModelSpec, model: ModelSpec, path: str | Path) -> None:
     """Equal shapes are not enough: with other activations the same weights are another net."""
-    theirs, ours = ([(layer.units, layer.activation) for layer in spec.layers] for spec in (written_for, model))
-    if (written_for.inputs, theirs) != (model.inputs, ours):
+    theirs, ours = (_kind(spec) for spec in (written_for, model))
+    if theirs != ours:
         raise InputError(
-            f"A weights file must be the net's: {model.inputs} inputs, {ours}. "
-            f"Received: {written_for.inputs} inputs, {theirs} in {str(path)!r}. "
+            f"A weights file must be the net's: {ours}. Received: {theirs} in {str(path)!r}. "
             "Build the trainer with the ModelSpec that the file was written with."
         )
+
+
+def _kind(model: ModelSpec) -> str:
+    """What decides how weights are used: columns, kinds of layers, activations, and a batch normalisation's epsilon."""
+    parts = [f"{model.inputs} inputs"]
+    for layer in model.layers:
+        shown = {name: getattr(layer, name) for name in ("units", "activation", "epsilon") if hasattr(layer, name)}
+        parts.append(f"{layer.CLASS_NAME}({', '.join(f'{name}={value}' for name, value in shown.items())})")
+    return ", ".join(parts)
 
 
 @contextmanager

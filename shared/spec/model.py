@@ -81,6 +81,12 @@ class ModelSpec(Json):
         )
         return cls(inputs=inputs, layers=layers, dtype=dtype)
 
+    def __str__(self) -> str:
+        """The columns from layer to layer, ``400-25-15-10``; other layers than Dense by name."""
+        parts = [str(self.inputs)]
+        parts += [str(layer.units) if isinstance(layer, DenseSpec) else layer.CLASS_NAME for layer in self.layers]
+        return "-".join(parts)
+
     @property
     def variable_dtype(self) -> str:
         """The type of the weights, of the data fed to the net, and of the loss."""

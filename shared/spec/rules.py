@@ -78,9 +78,8 @@ def real(
     bounds = f"above {low:g}" if open_low else f"from {low:g}"
     if high < math.inf:
         bounds += f" {'to' if closed_high else 'to below'} {high:g}"
-    if default is None:
-        default = next(one.default for one in fields(spec) if one.name == field)  # type: ignore[arg-type]
-    remedy = f"Keras's default is {default}." if number(default) else f"Use a number {bounds}."
+    own = next(one.default for one in fields(spec) if one.name == field) if default is None else default  # type: ignore[arg-type]
+    remedy = f"Keras's default is {own}." if number(own) else f"Use a number {bounds}."
     require(right, f"{type(spec).__name__}.{field} must be a number {bounds}.", shown(field, value), remedy)
     object.__setattr__(spec, field, float(value))
 

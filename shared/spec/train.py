@@ -138,6 +138,12 @@ class TrainSpec(Json):
         }[self.optimizer]
 
     @property
+    def rate(self) -> str:
+        """The learning rate as people read it: the number, or the name of the schedule."""
+        schedule = isinstance(self.learning_rate, ScheduleSpec)
+        return self.learning_rate.CLASS_NAME if schedule else f"{self.learning_rate:g}"  # type: ignore[union-attr]
+
+    @property
     def metric(self) -> str:
         """What is measured beside the loss: the share of right answers, or a regression's mean absolute error."""
         return "mean_absolute_error" if self.loss == "mean_squared_error" else "accuracy"
