@@ -9,17 +9,39 @@ from shared.batches import BatchPlan
 from shared.data import Dataset, load_digits, load_file
 from shared.errors import InputError
 from shared.records import History
-from shared.spec import DenseSpec, ModelSpec, TrainSpec
+from shared.spec import (
+    ActivationSpec,
+    BatchNormalizationSpec,
+    CosineDecaySpec,
+    DenseSpec,
+    DropoutSpec,
+    ExponentialDecaySpec,
+    InverseTimeDecaySpec,
+    L1L2Spec,
+    ModelSpec,
+    PiecewiseConstantDecaySpec,
+    PolynomialDecaySpec,
+    TrainSpec,
+)
 
 PROJECT = "keras-lockstep"  # by this mark each wing knows that the package named ``shared`` is ours
 
 __all__ = [
+    "ActivationSpec",
+    "BatchNormalizationSpec",
     "BatchPlan",
+    "CosineDecaySpec",
     "Dataset",
     "DenseSpec",
+    "DropoutSpec",
+    "ExponentialDecaySpec",
     "History",
     "InputError",
+    "InverseTimeDecaySpec",
+    "L1L2Spec",
     "ModelSpec",
+    "PiecewiseConstantDecaySpec",
+    "PolynomialDecaySpec",
     "TrainSpec",
     "load_digits",
     "load_file",
