@@ -41,7 +41,7 @@ class Trainer:
         self.execution, self.jit_compile = resolve(execution, jit_compile, auto="graph")
         self.network = network.build(model, train.seed)
         self.loss = losses.get(train.loss)(model.dtype)
-        self.optimizer = optimizers.get(train)
+        self.optimizer = optimizers.get(train, model.dtype)
         self.accuracy = metrics.get(train.loss)
         self.network.compile(
             optimizer=self.optimizer,

@@ -42,7 +42,7 @@ class Trainer:
         self.network = network.build(model, train.seed)
         self.loss = losses.get(train.loss)
         self.reduction = losses.mean_over_batch
-        self.optimizer = optimizers.get(train)
+        self.optimizer = optimizers.get(train, model.dtype)
         self.optimizer.build(self.network.weights)
         self.mean_loss, self.mean_accuracy = metrics.get()
         self.epoch = 0
