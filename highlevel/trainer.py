@@ -122,7 +122,10 @@ class Trainer:
         self.network.reset_metrics()
         self.network.train_on_batch(given.x, given.y, given.weights)
         assert self._watch is not None
-        return self._watch.record(self.epoch + 1, int(self.optimizer.iterations), len(given.x))
+        counted = getattr(self.optimizer, "inner_optimizer", self.optimizer).variables[
+            0
+        ]  # `iterations` counts updates, not steps
+        return self._watch.record(self.epoch + 1, int(counted), len(given.x))
 
     def _run_at_once(self, steps: int) -> None:
         """How many steps Keras runs before it returns to Python."""

@@ -57,8 +57,9 @@ def numpy_state():
     return [name, digest(keys.tolist()), *rest]
 
 
-# Every Sequential counts these inside itself, and saving makes one of each of the last four: no argument reaches them.
-KERAS_OWN = ("keras_tensor", "functional", "layer", "loss", "metric", "optimizer")
+# Every Sequential counts these inside itself, and saving makes one of each of the four next. Nadam makes a variable, and
+# accumulation and loss scaling a cond. No argument reaches them.
+KERAS_OWN = ("keras_tensor", "functional", "layer", "loss", "metric", "optimizer", "variable", "cond")
 
 
 def names():
@@ -153,6 +154,7 @@ import lockstep.cli, lockstep.comparison, lockstep.environment, lockstep.report.
 look("import lockstep")
 
 from shared import ModelSpec, TrainSpec
+from shared.spec import OPTIMIZERS, CosineDecaySpec
 
 files = sys.argv[2]
 generator = np.random.default_rng(0)
@@ -163,6 +165,11 @@ models = [
 ]
 models.append(ModelSpec.mlp(6, 5, 3, dtype="float64", activation="tanh"))
 adam = TrainSpec(batch_size=10, epochs=2)
+cosine = CosineDecaySpec(initial_learning_rate=0.1, decay_steps=3)
+every_rule = [
+    TrainSpec(optimizer=rule, learning_rate=cosine, clipnorm=1.0, weight_decay=0.1, use_ema=True, gradient_accumulation_steps=2)
+    for rule in OPTIMIZERS
+]
 look("specs and data")
 for wing in (lowlevel, highlevel):
     name = wing.__name__
@@ -174,6 +181,13 @@ for wing in (lowlevel, highlevel):
     for train in (adam, TrainSpec(optimizer="sgd", momentum=0.9, nesterov=True, batch_size=10, loss="categorical_crossentropy")):
         wing.Trainer(models[0], train)
         look(f"{name}.Trainer, {train.optimizer}")
+    net = wing.build(models[0])
+    weights = net.weights if name == "lowlevel" else net.trainable_variables
+    for train in every_rule:
+        optimizer = wing.optimizers.get(train, "mixed_float16")
+        optimizer.build(weights)
+        optimizer.apply([tf.ones_like(weight) for weight in weights], weights)
+        look(f"{name}.optimizers, {train.optimizer}")
     for form, record in zip(("eager", "graph", "graph", "epoch", "epoch", "graph-xla"), (1, 0, 1, 0, 1, 0), strict=True):
         trainer = wing.Trainer(models[0], adam, execution=form.removesuffix("-xla"), jit_compile=form.endswith("-xla"))
         trainer.fit((x, y), record=bool(record), validation_data=(x[:7], y[:7]))
