@@ -132,14 +132,21 @@ class Trainer:
         """
         with tf.GradientTape() as tape:
             logits = self.network(x, training=True)
-            example_losses = self.loss(y, logits)
-            loss = losses.total(self.reduction(example_losses, *sample_weight), self.network.penalties())
+            goal = (y, logits, *sample_weight)
+            # as with the layers: in eager code the loss is a graph of its own, so that its gradient adds up in the same order
+            objective = self._graph("objective", *goal) if tf.executing_eagerly() else self._objective
+            example_losses, loss = objective(*goal)
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.network.trainable_weights)
         self.optimizer.apply(gradients, self.network.trainable_weights)
         self._measure(y, logits, loss)
         if self._watch is not None:
             self._watch.see(tf.cast(x, self.model.compute_dtype), y, logits, example_losses, loss, gradients)
+
+    def _objective(self, y: tf.Tensor, logits: tf.Tensor, *sample_weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The losses of the examples (batch,), and the loss () that is minimised."""
+        example_losses = self.loss(y, logits)
+        return example_losses, losses.total(self.reduction(example_losses, *sample_weight), self.network.penalties())
 
     def _measure(self, y: tf.Tensor, logits: tf.Tensor, loss: tf.Tensor) -> None:
         """Add a batch to the running means."""
@@ -190,16 +197,19 @@ class Trainer:
         tf.while_loop(lambda step: step < last, body, (first,), parallel_iterations=1)
 
     def _function(self, name: str, *rows: tf.Tensor):
-        """The method ``_name`` on such rows, compiled as the trainer's form asks, once."""
+        """The method ``_name``, as the trainer's form asks: itself, or compiled."""
+        return getattr(self, f"_{name}") if self.execution == "eager" else self._graph(name, *rows)
+
+    def _graph(self, name: str, *rows: tf.Tensor):
+        """The method ``_name`` compiled for such rows, once."""
         key = (name, self._watch is not None, *((part.dtype, *part.shape[1:]) for part in rows))
         if key not in self._compiled:
-            function = getattr(self, f"_{name}")
-            if self.execution != "eager":
-                # The number of rows stays open, as in `fit`: TensorFlow would turn the division by a known one into a product.
-                counts = [tf.TensorSpec((), tf.int32)] * (3 if name == "steps" else 0)
-                signature = counts + [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in rows]
-                function = tf.function(function, input_signature=signature, jit_compile=self.jit_compile or None, autograph=False)
-            self._compiled[key] = function
+            # The number of rows stays open, as in `fit`: TensorFlow would turn the division by a known one into a product.
+            counts = [tf.TensorSpec((), tf.int32)] * (3 if name == "steps" else 0)
+            signature = counts + [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in rows]
+            self._compiled[key] = tf.function(
+                getattr(self, f"_{name}"), input_signature=signature, jit_compile=self.jit_compile or None, autograph=False
+            )
         return self._compiled[key]
 
     # -------------------------------------------------------------------------------------------------- watching

@@ -112,16 +112,13 @@ def test_every_component_has_a_case():
     assert {case.batch for case in QUICK} == {1, 7, 10, 64}
 
 
-def test_eager_code_equals_keras_run_eagerly_where_a_gradient_has_three_terms():
-    """L1 and L2 on one weight: a graph adds the three terms in another order than eager code, in both wings alike."""
-    import highlevel
-
-    case = next(case for case in GROWN if not case.eager)
-    keras_eager = lockstep.Side("keras-eager", lambda model, train: highlevel.Trainer(model, train, execution="eager"))
-    identical(case, ("eager", keras_eager))
-    report = lockstep.compare(case.model, case.train, data_for(case.train), sides=("eager", "keras"))
+@pytest.mark.long
+@pytest.mark.parametrize("case", [case for case in GROWN if not case.eager], ids=str)
+def test_where_eager_code_rounds_otherwise(case):
+    """In eager code a step is several graphs, and constant factors that meet in one graph are multiplied in another order."""
+    report = lockstep.compare(case.model, case.train, data_for(case.train), sides=("eager", "keras"), **case.options)
     assert report.verdict == "round-off"
-    assert report.first.stage == "gradients"
+    assert report.first.stage in ("gradients", "slots")
 
 
 def test_keras_forms_equal_fit(data):
