@@ -16,13 +16,13 @@ def check_writable(path: str | Path) -> None:
     _write(Path(path), b"", keep=False)
 
 
-def write_whole(path: str | Path, text: str) -> None:
-    """Write ``text`` to a temporary file beside ``path``, then give it the name.
+def write_whole(path: str | Path, content: str | bytes) -> None:
+    """Write ``content`` to a temporary file beside ``path``, then give it the name; text is written as UTF-8.
 
     Raises:
         InputError: the path is a folder, or lies in one that does not exist or cannot be written to.
     """
-    _write(Path(path), text.encode("utf-8", "backslashreplace"), keep=True)
+    _write(Path(path), content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content, keep=True)
 
 
 def _write(path: Path, content: bytes, keep: bool) -> None:
