@@ -152,11 +152,11 @@ def _fill(
     for panel in panels:
         panel.set_axis_off()
     marked = np.zeros(len(titles), bool) if marked is None else marked
+    longest = max((len(str(text)) for text in titles), default=1)
+    size = max(5.0, min(9.0, 95 / max(1, longest)))  # points: long names must not run into each other
     for panel, picture, text, mark in zip(panels, pictures, titles, marked, strict=False):
         panel.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         style = {"color": WRONG, "fontweight": "bold"} if mark else {}
-        # long names must not run into each other, and bold ones are wider
-        size = max(5.0, min(9.0, (92 if mark else 105) / max(1, len(str(text)))))
         panel.set_title(plain(text), fontsize=size, pad=3, **style)
     if title:
         parent.suptitle(plain(title), fontsize=12)
