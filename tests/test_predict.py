@@ -16,7 +16,7 @@ from test_cli import RUN_ALL, child
 import highlevel
 import lockstep
 import lowlevel
-from lockstep import kept
+from lockstep import kept, prediction
 from lockstep.cli import main
 from shared import Dataset, ModelSpec, TrainSpec, evaluation, load_digits, plots
 from shared.cache import cache_folder
@@ -297,11 +297,12 @@ def test_differences_between_the_wings_are_told():
                 self.values = np.array([values], np.float32)
 
             def predict(self, x):
+                return np.zeros((1, 2), np.float32)
+
+            def predict_proba(self, x):
                 return self.values
 
-            predict_proba = predict
-
-        (found,) = lockstep.prediction.answers(["\x1b[2Ja.png"], ("a", "\x1bb"), np.zeros((1, 4)), Said(low), Said(high))
+        (found,) = prediction.answers(["\x1b[2Ja.png"], ("a", "\x1bb"), np.zeros((1, 4)), Said(low), Said(high))
         return found
 
     apart = answer([0.25, 0.75], [0.25, 0.5])
@@ -738,3 +739,21 @@ def test_wrong_use_ends_in_one_line(ended, arguments):
     assert (status, out, loaded) == (2, "", [])
     assert len(err.splitlines()) == 1
     assert "--help" in err
+
+
+def test_help_stands_at_once(tmp_path):
+    source = """
+        import contextlib, io, json, sys
+        from lockstep.cli import main
+
+        shown = []
+        for command in ("train", "predict"):
+            with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+                main([command, "--help"])
+            shown.append(out.getvalue())
+        json.dump([shown, sorted({name.split(".")[0] for name in sys.modules})], sys.stdout)
+    """
+    (train, predict), loaded = child(tmp_path, source)
+    assert not {"tensorflow", "keras", "numpy", "h5py", "PIL", "lowlevel", "highlevel", "shared"} & set(loaded)
+    assert all(option in train for option in ("--wing", "--out", "--epochs", "--seed", "--test", "--hidden"))
+    assert all(option in predict for option in ("PICTURE", "--weights", "--data", "--json"))
