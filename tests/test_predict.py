@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import lockstep
 import lowlevel
 from lockstep import kept, prediction
 from lockstep.cli import main
-from shared import Dataset, ModelSpec, TrainSpec, evaluation, load_digits, plots
+from shared import Dataset, ModelSpec, TrainSpec, evaluation, load_digits
 from shared.cache import cache_folder
 from shared.data import DataCard, handwriting
 from shared.data.handwriting import digit_frame
@@ -317,31 +318,31 @@ def test_differences_between_the_wings_are_told():
     assert "and 2 more classes" in str(many)
 
 
-def test_S4_07_both_wings_miss_the_same_digits_and_the_pictures_count_them(digits):
-    sides = {}
-    for name, wing in WINGS.items():
-        trainer = wing(DIGITS, TrainSpec(epochs=2, seed=1234))
-        trainer.fit((digits.x_train, digits.y_train))
-        sides[f"{name}-level"] = trainer.predict(digits.x_train).argmax(axis=1)
+def test_S4_07_the_page_on_pictures_runs_and_both_wings_miss_the_same_digits(digits, tmp_path, monkeypatch):
+    """The Python of ``docs/pictures.md``, as it stands there."""
+    monkeypatch.chdir(tmp_path)
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "pictures.md").read_text(encoding="utf-8"), re.DOTALL)
+    made: dict = {}
+    exec(compile(program, "docs/pictures.md", "exec"), made)
+    sides = made["found"]
+    assert list(sides) == ["low-level", "high-level"]
     wrong = {side: evaluation.misclassified(digits.y_train, found, 10) for side, found in sides.items()}
     assert np.array_equal(wrong["low-level"], wrong["high-level"])
     count = int((sides["low-level"] != digits.y_train[:, 0]).sum())
     assert 0 < len(wrong["low-level"]) == count < 2500
-    figure = plots.misclassified(digits.images(digits.x_train), digits.y_train, sides, digits.classes, most=10, columns=5)
-    assert [half.get_suptitle() for half in figure.subfigs] == [
-        f"{side}: {count} of 5,000 wrong, the first 10 shown" for side in sides
-    ]
-    low, high = ([panel.get_title() for panel in half.axes] for half in figure.subfigs)
+    halves = made["wrong"].subfigs
+    assert [half.get_suptitle() for half in halves] == [f"{side}: {count:,} of 5,000 wrong, the first 10 shown" for side in sides]
+    low, high = ([panel.get_title() for panel in half.axes] for half in halves)
     assert low == high
-    assert len(low) == 10
-    matrices = [evaluation.confusion(digits.y_train, found, 10) for found in sides.values()]
-    assert np.array_equal(*matrices)
-    assert matrices[0].sum() - np.trace(matrices[0]) == count
-    shown = digits.x_train[::79][:64]
-    page = plots.predictions(
-        digits.images(shown), digits.y_train[::79][:64], {side: found[::79][:64] for side, found in sides.items()}, digits.classes
-    )
-    assert [len(half.axes) for half in page.subfigs] == [64, 64]
+    assert low[0].split(" → ")[0] == str(digits.y_train[wrong["low-level"][0], 0])
+    assert np.array_equal(*made["counts"].values())
+    assert made["counts"]["low-level"].sum() - np.trace(made["counts"]["low-level"]) == count
+    assert [panel.get_title() for panel in made["table"].axes] == [f"{side}: {count:,} of 5,000 wrong" for side in sides]
+    assert [len([panel for panel in half.axes if panel.images]) for half in made["answers"].subfigs] == [64, 64]
+    assert len(made["page"].axes) == 64
+    assert [list(line.get_ydata()) for line in made["loss"].axes[0].lines] == [made["histories"]["low-level"].loss] * 2
+    assert [panel.get_title() for panel in made["shapes"].axes] == ["relu", "linear", "sigmoid", "tanh"]
+    assert [path.name for path in tmp_path.iterdir()] == ["misclassified.png"]
 
 
 # ------------------------------------------------------------------------------------------------------- files of nets
