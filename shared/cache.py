@@ -1,4 +1,4 @@
-"""Where Lockstep keeps what it made once and would have to make again: the user's cache."""
+"""Where Lockstep keeps what it can make again: below the user's cache folder, as the XDG base directory rules have it."""
 
 import os
 from pathlib import Path
@@ -7,17 +7,16 @@ from shared.errors import InputError
 
 
 def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/lockstep``, or ``~/.cache/lockstep`` where that is unset or no absolute path; it may not exist yet.
+    """``$XDG_CACHE_HOME/lockstep``, or else ``~/.cache/lockstep``; it need not exist.
 
-    Source: XDG Base Directory Specification 0.8.
-
-    Raises:
-        InputError: the user has no home.
+    Raises InputError where neither the variable nor a home folder is known.
     """
     named = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(named):
+    if os.path.isabs(named):  # the rules say that a relative path is to be ignored
         return Path(named) / "lockstep"
     try:
         return Path.home() / ".cache" / "lockstep"
     except RuntimeError:
-        raise InputError("The cache lies in the user's home. Received: a user without one. Set XDG_CACHE_HOME.") from None
+        raise InputError(
+            "Lockstep keeps data in a cache folder. Received: no home folder and no XDG_CACHE_HOME. Set XDG_CACHE_HOME."
+        ) from None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import InputError
-from shared.files import write_whole
+from shared.files import write_together
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,4 +49,4 @@ def save(figure: "Figure", path: str | os.PathLike[str]) -> None:
             f"A picture is written as png, svg or pdf. Received: {str(path)!r} ({' '.join(str(error).split())[:120]}). "
             "Name another file."
         ) from None
-    write_whole(path, drawn.getvalue())
+    write_together({path: drawn.getvalue()})
