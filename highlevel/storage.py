@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from shared.data import DataCard
+from shared.data.card import DataCard
 from shared.weights import read_card, read_state, written
 
 __all__ = ["read", "write"]

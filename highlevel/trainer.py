@@ -16,7 +16,8 @@ from highlevel.watch import Watch
 from shared import records
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
 from shared.callbacks import notify
-from shared.data import DataCard, Dataset, as_rows
+from shared.data import Dataset, as_rows
+from shared.data.card import DataCard
 from shared.feed import batch, feed
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import h5py
 
-from shared.data import DataCard
+from shared.data.card import DataCard
 from shared.spec import ModelSpec, TrainSpec
 from shared.weights import layer_group, read_card, read_state, written
 

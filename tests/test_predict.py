@@ -21,7 +21,8 @@ from lockstep import kept, prediction
 from lockstep.cli import main
 from shared import Dataset, ModelSpec, TrainSpec, evaluation, load_digits
 from shared.cache import cache_folder
-from shared.data import DataCard, handwriting
+from shared.data import handwriting
+from shared.data.card import DataCard
 from shared.data.handwriting import digit_frame
 from shared.data.own import rows_of
 from shared.errors import InputError

@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Exit status: 0."""
-    from shared.data import DataCard
+    from shared.data.card import DataCard
     from shared.data.own import rows_of
     from shared.weights import read_specs
 

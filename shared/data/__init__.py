@@ -4,10 +4,9 @@ Nothing in this folder may import tensorflow, keras, `lowlevel`, `highlevel` or 
 from here, so it has to stand on NumPy and h5py alone.
 """
 
-from shared.data.card import DataCard
 from shared.data.dataset import Dataset, as_labels, as_rows
 from shared.data.digits import load_digits
 from shared.data.files import load_file
 from shared.data.hdf5 import GuardedFile, guarded
 
-__all__ = ["DataCard", "Dataset", "GuardedFile", "as_labels", "as_rows", "guarded", "load_digits", "load_file"]
+__all__ = ["Dataset", "GuardedFile", "as_labels", "as_rows", "guarded", "load_digits", "load_file"]
