@@ -19,6 +19,7 @@ import lockstep
 import lowlevel
 from lockstep import kept, prediction
 from lockstep.cli import main
+from lockstep.commands.predict import OPTIONS
 from shared import Dataset, ModelSpec, TrainSpec, evaluation, load_digits
 from shared.cache import cache_folder
 from shared.data import handwriting
@@ -523,10 +524,7 @@ def test_the_cache_lies_where_the_user_wants_it(monkeypatch):
 
 
 def test_predict_without_weights_says_where_the_net_comes_from(cache, mnist, digits, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        "lockstep.commands.predict._defaults",
-        lambda data: lockstep.cli.parser().parse_args(["train", data, "--wing", "low", "--out", "x", "--epochs", "3"]),
-    )
+    monkeypatch.setitem(OPTIONS, "digits", ["--epochs", "3"])
     large(mnist[0][1]).save(tmp_path / "two.jpg")
     for words in ("net:   trained on digits once, 3 epochs, to be kept in", "net:   trained on digits before and kept as"):
         assert main(["predict", str(tmp_path / "two.jpg")]) == 0
@@ -747,6 +745,7 @@ def test_help_stands_at_once(tmp_path):
     source = """
         import contextlib, io, json, sys
         from lockstep.cli import main
+from lockstep.commands.predict import OPTIONS
 
         shown = []
         for command in ("train", "predict"):
