@@ -12,20 +12,27 @@ from shared.records import EpochRecord, Record
 from shared.spec import ModelSpec, TrainSpec
 
 
+def heading(data: Dataset, model: ModelSpec, train: TrainSpec) -> list[str]:
+    """The lines that say what is trained, and how."""
+    steps = math.ceil(len(data.x_train) / train.batch_size) * train.epochs
+    tests = "no test set" if data.x_test is None else f"{len(data.x_test):,} for testing"
+    return [
+        f"data:  {data.source}",
+        f"       {len(data.x_train):,} rows for training, {tests}, {len(data.classes)} classes",
+        f"net:   {model}, {model.parameters:,} parameters, {model.dtype}",
+        f"train: {train.optimizer}, learning rate {train.rate}, batches of {train.batch_size}, "
+        f"{train.epochs} epochs, {steps:,} steps, seed {train.seed}",
+    ]
+
+
 class Table:
     """A table with columns for every side. Use as a context manager; ``progress`` is what ``compare`` calls."""
 
     def __init__(self, data: Dataset, model: ModelSpec, train: TrainSpec, sides: list[str], out: TextIO) -> None:
         self.out, self.sides = out, sides
         steps = math.ceil(len(data.x_train) / train.batch_size) * train.epochs
-        self._write(f"data:  {data.source}")
-        tests = "no test set" if data.x_test is None else f"{len(data.x_test):,} for testing"
-        self._write(f"       {len(data.x_train):,} rows for training, {tests}, {len(data.classes)} classes")
-        self._write(f"net:   {model}, {model.parameters:,} parameters, {model.dtype}")
-        self._write(
-            f"train: {train.optimizer}, learning rate {train.rate}, batches of {train.batch_size}, "
-            f"{train.epochs} epochs, {steps:,} steps, seed {train.seed}"
-        )
+        for line in heading(data, model, train):
+            self._write(line)
         self._write(f"sides: {', '.join(sides)}; each is compared with {sides[-1]} at every step")
         self._write("")
         self.tests = data.x_test is not None

@@ -16,10 +16,11 @@ from tqdm import tqdm
 from lowlevel import losses, metrics, network, optimizers, storage
 from lowlevel.watch import Watch
 from shared import records
+from shared.answers import both, link
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
 from shared.callbacks import notify
-from shared.data import as_rows
-from shared.evaluation import both, link
+from shared.data import Dataset, as_rows
+from shared.data.card import DataCard
 from shared.feed import Feed, batch, feed
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec
@@ -49,6 +50,7 @@ class Trainer:
         self.optimizer.build(self.network.trainable_weights)
         self.mean_loss, self.mean_metric = metrics.Mean(), metrics.Mean()
         self.epoch = 0
+        self.card = DataCard.numbered(model.outputs)
         self.stop_training = False
         self._watch: Watch | None = None
         self._compiled: dict[tuple, Any] = {}
@@ -91,6 +93,7 @@ class Trainer:
         plan.reach(last)
         history, sink = records.start(record, self.execution, self.jit_compile)
         self._watch_steps(sink is not None, given.y.shape[1:])
+        self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card
 
         rows = [tf.constant(part) for part in (given.x, given.y, given.weights) if part is not None]
         self.stop_training = False
@@ -310,9 +313,12 @@ class Trainer:
         else:
             self.restore(replace(self.state(), weights=checked(weights, self.model)))
 
-    def save(self, path: str | Path) -> None:
-        """Write weights and optimiser to a ``.weights.h5`` file that both wings and plain Keras load."""
-        storage.write(path, self)
+    def save(self, path: str | Path, data: Dataset | None = None) -> None:
+        """Write weights and optimiser to a ``.weights.h5`` file that both wings and plain Keras load.
+
+        The file names the classes and describes the rows of ``data``, or else of the data set that was trained on last.
+        """
+        storage.write(path, self, self.card if data is None else DataCard.of(data))
 
     def summary(self, print_fn=print) -> None:
         """Print the layers with their shapes and parameters. Keras: ``Model.summary``."""

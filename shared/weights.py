@@ -14,13 +14,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from shared.data.card import ATTRIBUTES, DataCard
 from shared.data.hdf5 import guarded
 from shared.errors import InputError
 from shared.files import check_writable
 from shared.records import State
 from shared.spec import ModelSpec, TrainSpec
-
-PREPROCESSING = "uint8 pictures are divided by 255 and flattened; floats are taken as they are"
 
 
 def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]:
@@ -131,9 +130,50 @@ def _kind(model: ModelSpec) -> str:
     return ", ".join(parts)
 
 
-@contextmanager
-def written(path: str | Path, model: ModelSpec, train: TrainSpec) -> Iterator[Path]:
-    """A temporary path to write a weights file to; at the end of the block it is complete at ``path``, or nothing is there.
+def read_card(path: str | Path) -> DataCard | None:
+    """What a weights file says of its data; None where it says nothing, as plain Keras's files do.
+
+    Raises:
+        InputError: the file cannot be read, or says what no ``DataCard`` does.
+    """
+    with guarded(path) as file:
+        if not set(ATTRIBUTES[:2]) <= set(file.attributes()):
+            return None
+        texts = {name: file.attribute(name) for name in ATTRIBUTES[:2]}
+    try:
+        return DataCard.from_attributes(texts)
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from None
+
+
+def read_specs(path: str | Path) -> tuple[ModelSpec, TrainSpec, DataCard]:
+    """All that it takes to build the trainer whose ``save`` wrote a file, and to name what it predicts.
+
+    Raises:
+        InputError: the file cannot be read, or was not written by ``save``, or its net has not one output a class.
+    """
+    card = read_card(path)
+    with guarded(path) as file:
+        if card is None or not {"lockstep_model", "lockstep_train"} <= set(file.attributes()):
+            raise InputError(
+                "A net can be used without its data if its file says what it is. "
+                f"Received: {str(path)!r}, which does not. Write it with lockstep train or Trainer.save(path, data)."
+            )
+        texts = [str(file.attribute(name)) for name in ("lockstep_model", "lockstep_train")]
+    try:
+        model, train = ModelSpec.from_json(texts[0]), TrainSpec.from_json(texts[1])
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from None
+    if model.outputs != len(card.classes):
+        raise InputError(
+            f"A net that names what it sees has an output for each class. Received: {model.outputs} outputs and "
+            f"{len(card.classes)} classes in {str(path)!r}. Save it again with save(path, data)."
+        )
+    return model, train, card
+
+
+def check_path(path: str | Path) -> Path:
+    """Refuse now what ``written`` could not write later.
 
     Raises:
         InputError: a name without ``.weights.h5``, which Keras asks for, or a path that cannot be written to.
@@ -145,13 +185,24 @@ def written(path: str | Path, model: ModelSpec, train: TrainSpec) -> Iterator[Pa
             f"Use {path.name.split('.')[0] + '.weights.h5'!r}, and make the folder."
         )
     check_writable(path)
+    return path
+
+
+@contextmanager
+def written(path: str | Path, model: ModelSpec, train: TrainSpec, card: DataCard) -> Iterator[Path]:
+    """A temporary path to write a weights file to; at the end of the block it is complete at ``path``, or nothing is there.
+
+    Raises:
+        InputError: as for ``check_path``.
+    """
+    path = check_path(path)
     unfinished = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield unfinished
         with h5py.File(unfinished, "r+") as file:
             file.attrs["lockstep_model"] = model.to_json()
             file.attrs["lockstep_train"] = train.to_json()
-            file.attrs["lockstep_preprocessing"] = PREPROCESSING
+            file.attrs.update(card.to_attributes())
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

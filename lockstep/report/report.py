@@ -87,6 +87,14 @@ class Outcome:
             return cls(*learned, None, None, None)
         return cls(*learned, *_wrong(trainer, given.x_test, given.y_test, train.loss))
 
+    def line(self, name: str) -> str:
+        """The outcome as people read it, after the ``name`` of the side."""
+        line = f"{name}: {self.train_errors} of {self.train_rows:,} training rows wrong"
+        if self.test_rows is None:
+            return line
+        share = f"(test accuracy {100 * (self.test_accuracy or 0):.2f}%)"
+        return f"{line}, {self.test_errors} of {self.test_rows:,} test rows wrong {share}"
+
 
 def _wrong(trainer: Any, x: np.ndarray, y: np.ndarray, loss: str) -> tuple[float | None, int | None, int]:
     """Share of right answers, wrong rows, rows."""
@@ -174,7 +182,7 @@ class Report:
 
     def to_json(self) -> str:
         """The JSON document. Infinite figures (NaN was met) are written as the string ``"inf"``."""
-        return json.dumps(_finite(self.to_dict()), indent=2, allow_nan=False) + "\n"
+        return json.dumps(finite(self.to_dict()), indent=2, allow_nan=False) + "\n"
 
     def save(self, path: str | Path) -> None:
         """Write one self-contained page (``.html``) or the JSON document (``.json``); whole, or not at all.
@@ -201,24 +209,17 @@ class Report:
             )
             if pair.first:
                 lines.append(f"  first difference: {pair.first}")
-        for name, outcome in self.outcomes.items():
-            if outcome.train_errors is None:
-                continue  # a regression has no wrong rows
-            line = f"  {name}: {outcome.train_errors} of {outcome.train_rows:,} training rows wrong"
-            if outcome.test_errors is not None:
-                line += (
-                    f", {outcome.test_errors} of {outcome.test_rows:,} test rows wrong "
-                    f"(test accuracy {100 * (outcome.test_accuracy or 0):.2f}%)"
-                )
-            lines.append(line)
+        # a regression has no wrong rows
+        lines += [f"  {outcome.line(name)}" for name, outcome in self.outcomes.items() if outcome.train_errors is not None]
         return "\n".join(lines)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """``value`` for JSON: figures that are not finite, at any depth, as the strings "inf", "-inf" and "nan"."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
