@@ -22,8 +22,8 @@ def add(commands: Any) -> None:
         "--sides",
         default="epoch,keras",
         metavar="A,B,...",
-        help="two or more of eager, graph, epoch, keras, graph-xla, epoch-xla (or xla), keras-xla; each is compared with "
-        "the last (default: epoch,keras)",
+        help="two or more of numpy, tf1, tf2, tf2-graph, eager, graph, epoch, keras, graph-xla, epoch-xla (or xla), keras-xla; "
+        "each is compared with the last (default: epoch,keras)",
     )
     compare.add_argument("--epochs", type=int, default=40, metavar="N", help="default: 40")
     compare.add_argument(
@@ -55,6 +55,8 @@ def run(given: argparse.Namespace) -> int:
     from lockstep.sides import sides_of
 
     sides = sides_of(given.sides)
+    for side in sides:
+        side.check(model, train)
     check_outputs(given)
 
     with quiet_import():
