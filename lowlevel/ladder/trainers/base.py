@@ -67,11 +67,14 @@ class Trainer(ABC):
     def __init__(self, model: ModelSpec, train: TrainSpec) -> None:
         check_rung(self.rung, model, train)
         self.model, self.train = model, train
-        self.activations = tuple(layer.activation for layer in model.layers)
+        layers: tuple[Any, ...] = model.layers  # Dense, all of them, as the check has seen; and the rate is a number
+        rate: Any = train.learning_rate
+        self.units = (model.inputs, *(layer.units for layer in layers))
+        self.activations = tuple(layer.activation for layer in layers)
         self.optimizer_name = "nesterov" if train.nesterov else "momentum" if train.momentum else train.optimizer
         self.names = [f"{letter}{layer}" for layer in range(1, len(model.layers) + 1) for letter in "Wb"]
         self.epoch = self.iteration = 0
-        self.learning_rate = np.float32(train.learning_rate)
+        self.learning_rate = np.float32(rate)
         first = [weight.numpy() for weight in network.build(model, train.seed).weights]  # what the wings start from too
         self._build(dict(zip(self.names, _columns(first), strict=True)))
 

@@ -22,8 +22,7 @@ class TF1Trainer(Trainer):
         model, dtype = self.model, self.model.dtype
         with tf.Graph().as_default() as graph:
             self.X, self.Y = tf1_session.create_placeholders(model.inputs, model.outputs, dtype)
-            dims = (model.inputs, *(layer.units for layer in model.layers))
-            variables = list(tf1_session.initialize_parameters(dims, dtype).values())
+            variables = list(tf1_session.initialize_parameters(self.units, dtype).values())
             self.Z = tf1_session.forward_propagation(self.X, dict(zip(self.names, variables, strict=True)), self.activations)
             self.losses = tf1_session.example_losses(self.Z, self.Y)
             self.cost = tf1_session.compute_cost(self.Z, self.Y)
