@@ -209,7 +209,7 @@ for wing in (lowlevel, highlevel):
         trainer.fit((x, y + 7))
     except shared.InputError:
         look(f"{name}.fit, refused")
-for sides in ("epoch,keras", "graph-xla,graph"):
+for sides in ("epoch,keras", "graph-xla,graph", "numpy,tf1,tf2,tf2-graph,keras"):
     report = lockstep.compare(models[0], adam, (x, y), sides=sides)
     str(report)
     report.to_json()
@@ -217,6 +217,20 @@ for sides in ("epoch,keras", "graph-xla,graph"):
     look(f"lockstep.compare, {sides}")
 shared.load_digits()
 look("load_digits")
+from lowlevel.ladder import numpy_by_hand, numpy_training, tf1_session, tf2_functions, tf2_graph_functions
+
+columns, one_hot = x.T, tf1_session.convert_to_one_hot(y, 3)
+numpy_by_hand.two_layer_model(columns, y[None] > 0, (6, 4, 1), num_iterations=2)
+numpy_training.model(columns, y, (6, 4, 3), num_epochs=1)
+look("ladder, numpy")
+tf1_session.predict(columns, tf1_session.model(columns, one_hot, columns, one_hot, num_epochs=1, print_cost=False))
+tf1_session.linear_function()
+look("ladder, tf1")
+for rung in (tf2_functions, tf2_graph_functions):
+    datasets = [tf.data.Dataset.from_tensor_slices(rows.astype("float32")) for rows in (x, one_hot.T)]
+    rung.model(*datasets, *datasets, num_epochs=1, print_cost=False)
+    rung.linear_function()
+    look(f"ladder, {rung.__name__}")
 
 def users_own():
     return [

@@ -22,8 +22,8 @@ def add(commands: Any) -> None:
         "--sides",
         default="epoch,keras",
         metavar="A,B,...",
-        help="two or more of eager, graph, epoch, keras, graph-xla, epoch-xla (or xla), keras-xla; each is compared with "
-        "the last (default: epoch,keras)",
+        help="two or more of numpy, tf1, tf2, tf2-graph, eager, graph, epoch, keras, graph-xla, epoch-xla (or xla), keras-xla; "
+        "each is compared with the last (default: epoch,keras)",
     )
     add_training(compare)
     compare.add_argument(
@@ -63,6 +63,8 @@ def run(given: argparse.Namespace) -> int:
     from lockstep.sides import sides_of
 
     sides = sides_of(given.sides)
+    for side in sides:
+        side.check(model, train)
     check_outputs(given)
     from lockstep import pictures
     from shared.records import EpochRecord
