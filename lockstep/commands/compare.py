@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from lockstep.commands.terminal import check_outputs, data_of, quiet_import
+from lockstep.commands.terminal import HIDDEN, LEARNING_RATE, check_outputs, data_of, quiet_import
 
 VERDICTS = ("identical", "round-off", "alike", "different")  # as in lockstep.verdict, which the help cannot wait for
 
@@ -16,7 +16,11 @@ def add(commands: Any) -> None:
         help="train side by side and compare every step",
         description="Train side by side, on the same weights and batches, and compare every step bit for bit.",
     )
-    compare.add_argument("data", metavar="digits|FILE.h5", help="the shipped digits, or a file with train_set_x and train_set_y")
+    compare.add_argument(
+        "data",
+        metavar="digits|signs|cats|FILE.h5",
+        help="the shipped digits; signs or cats, drawn at first use (see lockstep data); a file with train_set_x and train_set_y",
+    )
     compare.add_argument("--test", metavar="FILE.h5", help="the test set (default: test_X.h5 beside train_X.h5)")
     compare.add_argument(
         "--sides",
@@ -27,10 +31,10 @@ def add(commands: Any) -> None:
     )
     compare.add_argument("--epochs", type=int, default=40, metavar="N", help="default: 40")
     compare.add_argument(
-        "--hidden", metavar="N,N", help="units of the hidden layers (default: 25,15 for digits, 25,12 for files)"
+        "--hidden", metavar="N,N", help="units of the hidden layers (default: 25,15 for digits, 20,7,5 for cats, else 25,12)"
     )
     compare.add_argument("--optimizer", default="adam", metavar="NAME", help="adam or sgd (default: adam)")
-    compare.add_argument("--learning-rate", type=float, default=1e-3, metavar="RATE", help="default: 0.001")
+    compare.add_argument("--learning-rate", type=float, metavar="RATE", help="default: 0.001; 0.0001 for signs and cats")
     compare.add_argument("--momentum", type=float, default=0.0, metavar="M", help="momentum of sgd (default: 0)")
     compare.add_argument("--nesterov", action="store_true", help="Nesterov's form of momentum")
     compare.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
@@ -83,9 +87,7 @@ def _specs(given: argparse.Namespace, data: Any) -> tuple[Any, Any]:
     from shared.errors import InputError
     from shared.spec import ModelSpec, TrainSpec
 
-    hidden = given.hidden
-    if hidden is None:
-        hidden = "25,15" if given.data == "digits" else "25,12"
+    hidden = HIDDEN.get(given.data, "25,12") if given.hidden is None else given.hidden
     try:
         units = [int(count) for count in hidden.split(",")]
     except ValueError:
@@ -93,7 +95,7 @@ def _specs(given: argparse.Namespace, data: Any) -> tuple[Any, Any]:
     model = ModelSpec.mlp(math.prod(data.x_train.shape[1:]), *units, len(data.classes), dtype=given.dtype)
     train = TrainSpec(
         optimizer=given.optimizer,
-        learning_rate=given.learning_rate,
+        learning_rate=LEARNING_RATE.get(given.data, 1e-3) if given.learning_rate is None else given.learning_rate,
         momentum=given.momentum,
         nesterov=given.nesterov,
         epochs=given.epochs,

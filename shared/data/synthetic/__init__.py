@@ -3,7 +3,12 @@
 Drawn with NumPy alone, in a second or two, and to the same byte on every machine.
 """
 
+from collections.abc import Callable
+
+from shared.data.dataset import Dataset
 from shared.data.synthetic.cats import make_cats
 from shared.data.synthetic.signs import make_signs
 
-__all__ = ["make_cats", "make_signs"]
+__all__ = ["MAKERS", "make_cats", "make_signs"]
+
+MAKERS: dict[str, Callable[..., Dataset]] = {"signs": make_signs, "cats": make_cats}
