@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from lockstep.commands.terminal import HIDDEN, LEARNING_RATE, check_outputs, data_of, quiet_import
+from lockstep.commands.terminal import check_outputs, data_of, quiet_import
 
 VERDICTS = ("identical", "round-off", "alike", "different")  # as in lockstep.verdict, which the help cannot wait for
 
@@ -84,18 +84,20 @@ def run(given: argparse.Namespace) -> int:
 def _specs(given: argparse.Namespace, data: Any) -> tuple[Any, Any]:
     import math
 
+    from lockstep.defaults import FILE_HIDDEN, FILE_LEARNING_RATE, HIDDEN, LEARNING_RATE
     from shared.errors import InputError
     from shared.spec import ModelSpec, TrainSpec
 
-    hidden = HIDDEN.get(given.data, "25,12") if given.hidden is None else given.hidden
-    try:
-        units = [int(count) for count in hidden.split(",")]
-    except ValueError:
-        raise InputError(f"--hidden is a list of whole numbers. Received: {hidden!r}. Use --hidden 25,15.") from None
+    units = HIDDEN.get(given.data, FILE_HIDDEN)
+    if given.hidden is not None:
+        try:
+            units = tuple(int(count) for count in given.hidden.split(","))
+        except ValueError:
+            raise InputError(f"--hidden is a list of whole numbers. Received: {given.hidden!r}. Use --hidden 25,15.") from None
     model = ModelSpec.mlp(math.prod(data.x_train.shape[1:]), *units, len(data.classes), dtype=given.dtype)
     train = TrainSpec(
         optimizer=given.optimizer,
-        learning_rate=LEARNING_RATE.get(given.data, 1e-3) if given.learning_rate is None else given.learning_rate,
+        learning_rate=LEARNING_RATE.get(given.data, FILE_LEARNING_RATE) if given.learning_rate is None else given.learning_rate,
         momentum=given.momentum,
         nesterov=given.nesterov,
         epochs=given.epochs,

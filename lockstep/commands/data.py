@@ -74,7 +74,8 @@ def _make(given: argparse.Namespace) -> int:
     if given.check:
         with quiet_import():
             from lockstep.hardness import measure
-        print("\n".join(measure(data)))
+        for trained, (training, test) in measure(data).items():
+            print(f"{trained}: {training:.1%} of training, {test:.1%} of test pictures right")
     return 0
 
 

@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 STOPPED = "lockstep: stopped"
-# hidden units and learning rate where none are asked for: those of the course for each of its data sets
-HIDDEN = {"digits": "25,15", "signs": "25,12", "cats": "20,7,5"}
-LEARNING_RATE = {"signs": 1e-4, "cats": 1e-4}
 
 
 def data_of(given: argparse.Namespace, *, draw: bool = True) -> Any:
