@@ -6,7 +6,7 @@ and no comparison could see it. ``tests/test_house.py`` reads the source and enf
 """
 
 from shared.batches import BatchPlan
-from shared.data import Dataset, load_digits, load_file
+from shared.data import Dataset, load_cats, load_digits, load_file, load_signs
 from shared.errors import InputError
 from shared.records import History
 from shared.spec import (
@@ -43,6 +43,8 @@ __all__ = [
     "PiecewiseConstantDecaySpec",
     "PolynomialDecaySpec",
     "TrainSpec",
+    "load_cats",
     "load_digits",
     "load_file",
+    "load_signs",
 ]

@@ -55,7 +55,7 @@ def checked_state(state: State, model: ModelSpec, like: State) -> State:
     given = [np.asarray(value) for value in (*state.slots, *state.seeds)]
     if [value.shape for value in given] != [value.shape for value in rest] or len(state.seeds) != len(like.seeds):
         raise InputError(
-            f"A state needs {len(like.slots)} variables of the optimiser and {len(like.seeds)} seeds of Dropouts. "
+            f"A state needs the optimiser's variables, {len(like.slots)}, and the seeds of Dropouts, {len(like.seeds)}. "
             f"Received: {len(state.slots)} and {len(state.seeds)}, or other shapes. "
             "Give what state() of a trainer with the same specs returned."
         )

@@ -10,12 +10,11 @@ from conftest import small_data
 
 import highlevel
 import lowlevel
-from lockstep.divergence import distances
+from lockstep.divergence import Names, distances
 from lowlevel.ladder import numpy_by_hand as by_hand
 from lowlevel.ladder import numpy_training as training
 from lowlevel.ladder.trainers import NumpyTrainer
 from shared import InputError, ModelSpec, TrainSpec
-from shared.spec import slot_names
 
 # ------------------------------------------------------------------------------------------------ the course's test cases
 
@@ -331,9 +330,9 @@ def test_S2_07_by_hand_agrees_with_both_wings_in_float64(wing, optimizer):
     ours, theirs = NumpyTrainer(model, train), wing(model, train)
     assert all((a == b).all() for a, b in zip(ours.weights(), theirs.weights(), strict=True))
     histories = [one.fit((x, y), record=True, validation_data=(x_test, y_test)) for one in (ours, theirs)]
-    names = (tuple(model.weight_shapes), slot_names(model, train))
+    names = Names.of(model, train)
     for mine, other in zip(*(history.trace for history in histories), strict=True):
-        for (stage, tensor), gap in distances(mine, other, *names).items():  # another shape or dtype is infinitely far
+        for (stage, tensor), gap in distances(mine, other, names).items():  # another shape or dtype is infinitely far
             single = stage in ("loss", "running metric", "epoch loss", "metrics", "evaluation")  # float32, as in fit
             assert gap.distance <= (3e-7 if single else 1e-13), (stage, tensor)
 

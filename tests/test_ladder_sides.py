@@ -15,7 +15,7 @@ from conftest import small_data
 import highlevel
 import lockstep
 import lowlevel
-from lockstep.divergence import distances
+from lockstep.divergence import Names, distances
 from lockstep.sides import side
 from lowlevel.ladder.trainers import NumpyTrainer, TF1Trainer, get
 from shared import InputError, ModelSpec, TrainSpec, load_file
@@ -76,7 +76,7 @@ def test_a_second_fit_continues(rung):
 def test_a_state_put_back_gives_the_same_step_again(rung, optimizer):
     x, y, *_ = small_data()
     model, train = MODEL(dtype="float64"), TrainSpec(batch_size=10, seed=9, **OPTIMIZERS[optimizer])
-    trainer, names = get(rung)(model, train), (tuple(model.weight_shapes), slot_names(model, train))
+    trainer, names = get(rung)(model, train), Names.of(model, train)
     trainer.fit((x, y))
     before = trainer.state()
     step = trainer.train_on_batch(x[:10], y[:10])
@@ -84,7 +84,7 @@ def test_a_state_put_back_gives_the_same_step_again(rung, optimizer):
     trainer.restore(before)
     again = trainer.train_on_batch(x[:10], y[:10])
     # TensorFlow 1's momentum is divided by the learning rate on its way in, which may cost the last bit
-    assert max(gap.distance for gap in distances(step, again, *names).values()) < 1e-16
+    assert max(gap.distance for gap in distances(step, again, names).values()) < 1e-16
     assert again.step == step.step == int(before.slots[0]) + 1
 
 
@@ -156,12 +156,12 @@ def test_all_rungs_agree_with_keras_below_1e_13(optimizer, activation):
     x, y, *_ = small_data()
     model = ModelSpec.mlp(12, 8, 6, 5, activation=activation, dtype="float64")
     train = TrainSpec(epochs=2, batch_size=7, seed=2, **OPTIMIZERS[optimizer])
-    names = (tuple(model.weight_shapes), slot_names(model, train))
+    names = Names.of(model, train)
     expected = highlevel.Trainer(model, train).fit((x, y), record=True).trace
     for rung in RUNGS:
         trace = get(rung)(model, train).fit((x, y), record=True).trace
         for mine, other in zip(trace, expected, strict=True):
-            for (stage, tensor), gap in distances(mine, other, *names).items():
+            for (stage, tensor), gap in distances(mine, other, names).items():
                 single = stage in ("loss", "running metric", "epoch loss", "metrics")
                 assert gap.distance <= (3e-7 if single else 1e-13), (rung, stage, tensor)
 
@@ -204,7 +204,7 @@ def test_a_gradient_that_is_a_sum_is_found():
     x, y, *_ = small_data()
     model, train = MODEL(dtype="float64"), TrainSpec(optimizer="sgd", learning_rate=0.1, batch_size=10)
     wrong, right = (kind(model, train).train_on_batch(x[:10], y[:10]) for kind in (Summed, highlevel.Trainer))
-    gaps = distances(wrong, right, tuple(model.weight_shapes), slot_names(model, train))
+    gaps = distances(wrong, right, Names.of(model, train))
     assert gaps["weights out", "L1/bias"].distance > 1e-3
     assert gaps["weights out", "L1/kernel"].distance < 1e-14
 

@@ -16,7 +16,11 @@ def add(commands: Any) -> None:
         help="train side by side and compare every step",
         description="Train side by side, on the same weights and batches, and compare every step bit for bit.",
     )
-    compare.add_argument("data", metavar="digits|FILE.h5", help="the shipped digits, or a file with train_set_x and train_set_y")
+    compare.add_argument(
+        "data",
+        metavar="digits|signs|cats|FILE.h5",
+        help="the shipped digits; signs or cats, drawn at first use (see lockstep data); a file with train_set_x and train_set_y",
+    )
     compare.add_argument("--test", metavar="FILE.h5", help="the test set (default: test_X.h5 beside train_X.h5)")
     compare.add_argument(
         "--sides",
@@ -45,14 +49,18 @@ def add_training(command: Any) -> None:
     """Describe the arguments that say what is trained, and how; ``specs_of`` reads them."""
     command.add_argument("--epochs", type=int, default=40, metavar="N", help="default: 40")
     command.add_argument(
-        "--hidden", metavar="N,N", help="units of the hidden layers (default: 25,15 for digits, 25,12 for files)"
+        "--hidden", metavar="N,N", help="units of the hidden layers (default: 25,15 for digits, 20,7,5 for cats, else 25,12)"
     )
-    command.add_argument("--optimizer", default="adam", metavar="NAME", help="adam or sgd (default: adam)")
-    command.add_argument("--learning-rate", type=float, default=1e-3, metavar="RATE", help="default: 0.001")
-    command.add_argument("--momentum", type=float, default=0.0, metavar="M", help="momentum of sgd (default: 0)")
+    command.add_argument(
+        "--optimizer", default="adam", metavar="NAME", help="sgd, adam, adamw, rmsprop, adagrad, lion or nadam (default: adam)"
+    )
+    command.add_argument("--learning-rate", type=float, metavar="RATE", help="default: 0.001; 0.0001 for signs and cats")
+    command.add_argument("--momentum", type=float, default=0.0, metavar="M", help="momentum of sgd or rmsprop (default: 0)")
     command.add_argument("--nesterov", action="store_true", help="Nesterov's form of momentum")
     command.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
-    command.add_argument("--dtype", default="float32", metavar="TYPE", help="float32 or float64 (default: float32)")
+    command.add_argument(
+        "--dtype", default="float32", metavar="TYPE", help="float32, float64, mixed_bfloat16 or mixed_float16 (default: float32)"
+    )
     command.add_argument("--seed", type=int, default=1234, metavar="N", help="fixes weights and batches (default: 1234)")
 
 
@@ -110,20 +118,20 @@ def specs_of(given: argparse.Namespace, data: Any) -> tuple[Any, Any]:
     """
     import math
 
+    from lockstep.defaults import FILE_HIDDEN, FILE_LEARNING_RATE, HIDDEN, LEARNING_RATE
     from shared.errors import InputError
     from shared.spec import ModelSpec, TrainSpec
 
-    hidden = given.hidden
-    if hidden is None:
-        hidden = "25,15" if given.data == "digits" else "25,12"
-    try:
-        units = [int(count) for count in hidden.split(",")]
-    except ValueError:
-        raise InputError(f"--hidden is a list of whole numbers. Received: {hidden!r}. Use --hidden 25,15.") from None
+    units = HIDDEN.get(given.data, FILE_HIDDEN)
+    if given.hidden is not None:
+        try:
+            units = tuple(int(count) for count in given.hidden.split(","))
+        except ValueError:
+            raise InputError(f"--hidden is a list of whole numbers. Received: {given.hidden!r}. Use --hidden 25,15.") from None
     model = ModelSpec.mlp(math.prod(data.x_train.shape[1:]), *units, len(data.classes), dtype=given.dtype)
     train = TrainSpec(
         optimizer=given.optimizer,
-        learning_rate=given.learning_rate,
+        learning_rate=LEARNING_RATE.get(given.data, FILE_LEARNING_RATE) if given.learning_rate is None else given.learning_rate,
         momentum=given.momentum,
         nesterov=given.nesterov,
         epochs=given.epochs,

@@ -142,9 +142,8 @@ class Trainer(ABC):
 
     def train_on_batch(self, x: Any, y: Any) -> records.StepRecord:
         """One step on one batch of at most ``batch_size`` rows."""
-        x, y = batch(x, y, self.model, self.train)
-        means = _Means()
-        return self._record(x, y, self._train(x, y, means), means)
+        given, means = batch(x, y, self.model, self.train), _Means()
+        return self._record(given.x, given.y, self._train(given.x, given.y, means), means)
 
     def _train(self, x: np.ndarray, y: np.ndarray, means: _Means) -> Step:
         step = self._step(x.T, y)
@@ -210,7 +209,7 @@ class Trainer(ABC):
         Raises:
             InputError: shapes or counts that do not fit; nothing is changed then.
         """
-        state = checked_state(state, self.model, self.state().slots)
+        state = checked_state(state, self.model, self.state())
         self.iteration, self.learning_rate = int(state.slots[0]), np.float32(state.slots[1])
         self._put(_columns(state.weights), _columns(state.slots[2:]))
 
