@@ -105,7 +105,7 @@ def test_make_does_not_write_over_pictures_that_were_built(capsys, images, tmp_p
     assert "pictures" in refused(capsys, "make", "signs", "--out", tmp_path / "out")
 
 
-@pytest.mark.parametrize("out", ["file", "file/below", "/proc/signs", "/proc/self/nowhere/x"])
+@pytest.mark.parametrize("out", ["file", "file/below", "/proc/signs", "/proc/self/nowhere/x", "nul\0byte", "x" * 300])
 def test_make_refuses_where_it_cannot_write(capsys, tmp_path, monkeypatch, out):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("mine")

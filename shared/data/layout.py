@@ -71,9 +71,10 @@ def write_layout(data: Dataset, folder: str | os.PathLike[str]) -> tuple[Path, P
     }
     try:
         train.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        why = getattr(error, "strerror", None) or error
         raise InputError(
-            f"--out names a folder that can be made. Received: {str(train.parent)!r} ({error.strerror}). Choose another."
+            f"A folder must be one that can be made. Received: {str(train.parent)!r} ({why}). Choose another."
         ) from None
     write_together(contents)
     return train, test
