@@ -9,7 +9,7 @@ from shared.spec import DenseSpec, ModelSpec, TrainSpec
 RUNGS = ("numpy", "tf1", "tf2", "tf2-graph")
 _LAYER_FIELDS = ("units", "activation", "kernel_initializer", "bias_initializer", "name")
 _TRAIN_FIELDS = (
-    *("optimizer", "learning_rate", "momentum", "nesterov", "beta_1", "beta_2", "epsilon"),
+    *("optimizer", "learning_rate", "momentum", "nesterov", "beta_1", "beta_2", "epsilon", "rho"),
     *("epochs", "batch_size", "shuffle", "seed"),
 )
 
@@ -25,16 +25,20 @@ def check_rung(rung: str, model: ModelSpec, train: TrainSpec) -> None:
         received.append(f"dtype={model.dtype!r}")
     for layer in model.layers:
         received += _beyond(layer, DenseSpec, _LAYER_FIELDS)
-    if train.optimizer not in ("sgd", "adam"):
+    plain = ("sgd", "adam", "rmsprop") if rung == "numpy" else ("sgd", "adam")
+    if train.optimizer not in plain:
         received.append(f"optimizer={train.optimizer!r}")
     elif not isinstance(train.learning_rate, float):
         received.append(f"learning_rate={train.learning_rate!r}")
+    elif train.optimizer == "rmsprop" and train.momentum:
+        received.append(f"momentum={train.momentum!r} with optimizer='rmsprop'")
     else:
         received += _beyond(train, TrainSpec, _TRAIN_FIELDS)
     if received:
         raise InputError(
-            f"The side {rung!r} takes Dense layers in float32 or float64, the loss sparse_categorical_crossentropy, and the "
-            f"optimisers sgd (with momentum, nesterov) and adam at a constant learning rate. Received: {', '.join(received)}. "
+            f"The side {rung!r} takes Dense layers in float32 or float64, the loss sparse_categorical_crossentropy, a constant "
+            f"learning rate, and the optimisers sgd (with momentum, nesterov), {', '.join(plain[1:])}. "
+            f"Received: {', '.join(received)}. "
             "Use the sides eager, graph, epoch and keras for that."
         )
 

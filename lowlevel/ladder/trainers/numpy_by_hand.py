@@ -39,7 +39,7 @@ class NumpyTrainer(Trainer):
         return numpy_training.rule_of(
             self.optimizer_name,
             rate=rate,
-            beta=through_float32(train.momentum),
+            beta=train.rho if train.optimizer == "rmsprop" else through_float32(train.momentum),
             beta1=train.beta_1,
             beta2=train.beta_2,
             epsilon=train.epsilon,
