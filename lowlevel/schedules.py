@@ -7,6 +7,7 @@ Keras computes its schedules in float32 whatever the net computes in. The formul
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import tensorflow as tf
 
@@ -91,10 +92,4 @@ def get(spec: ScheduleSpec) -> Callable[[tf.Tensor], tf.Tensor]:
         CosineDecaySpec: cosine_decay,
         PiecewiseConstantDecaySpec: piecewise_constant_decay,
     }
-    rule = rules[type(spec)]
-
-    def schedule(step: tf.Tensor) -> tf.Tensor:
-        with tf.name_scope(spec.CLASS_NAME):  # see ``lowlevel.optimizers.Optimizer.step``
-            return rule(spec, step)
-
-    return schedule
+    return partial(rules[type(spec)], spec)
