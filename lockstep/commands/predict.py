@@ -18,8 +18,8 @@ def add(commands: Any) -> None:
     predict = commands.add_parser(
         "predict",
         help="say what pictures show",
-        description="Ask a net, in both wings, what your own pictures show. Without --weights it is a net that is trained once, as "
-        "lockstep train does by default (on the signs for 100 epochs at learning rate 0.001), and kept in the user's cache.",
+        description="Ask a net, in both wings, what your own pictures show. Without --weights it is a net that is trained once, "
+        "as lockstep train does by default (on the signs for 100 epochs at learning rate 0.001), and kept in the user's cache.",
     )
     predict.add_argument("pictures", nargs="+", metavar="PICTURE", help="a PNG, JPEG or other picture, of any size")
     source = predict.add_mutually_exclusive_group()
