@@ -5,7 +5,6 @@ import json
 import os
 import re
 import sys
-import textwrap
 from pathlib import Path
 
 import h5py
@@ -743,10 +742,9 @@ def test_wrong_use_ends_in_one_line(ended, arguments):
 
 
 def test_help_stands_at_once(tmp_path):
-    source = textwrap.dedent("""
+    source = """
         import contextlib, io, json, sys
         from lockstep.cli import main
-from lockstep.commands.predict import OPTIONS
 
         shown = []
         for command in ("train", "predict"):
@@ -754,7 +752,7 @@ from lockstep.commands.predict import OPTIONS
                 main([command, "--help"])
             shown.append(out.getvalue())
         json.dump([shown, sorted({name.split(".")[0] for name in sys.modules})], sys.stdout)
-    """)
+    """
     (train, predict), loaded = child(tmp_path, source)
     assert not {"tensorflow", "keras", "numpy", "h5py", "PIL", "lowlevel", "highlevel", "shared"} & set(loaded)
     assert all(option in train for option in ("--wing", "--out", "--epochs", "--seed", "--test", "--hidden"))
