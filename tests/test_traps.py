@@ -9,6 +9,7 @@ import json
 import math
 import os
 import random
+import re
 import warnings
 from pathlib import Path
 
@@ -27,6 +28,7 @@ import lowlevel
 from lockstep import Side
 from lockstep.cli import main
 from lockstep.traps import KINDS, NAMES, Effect, catalogue, trap
+from lockstep.traps.__main__ import page
 from lowlevel.metrics import Mean
 from shared import BatchPlan, InputError, ModelSpec, TrainSpec
 
@@ -115,6 +117,20 @@ def test_an_unknown_name_is_refused_with_what_comes_near():
         trap("adam-frozen")
     with pytest.raises(InputError, match="lists all"):
         trap("zzz")
+
+
+def masked(text):
+    """The page without the figures that were measured."""
+    return re.sub(
+        r"(?m)^\*\*Measured:\*\*.*$", lambda found: re.sub(r"-?\d[\d,.]*(e-?\d+)?%?|True|False", "#", found.group()), text
+    )
+
+
+def test_the_page_of_the_catalogue_is_current():
+    """After a change: ``python -m lockstep.traps > docs/traps.md``."""
+    written = (ROOT / "docs" / "traps.md").read_text(encoding="utf-8")
+    assert masked(written) == masked(page({name: effect(name) for name in NAMES}))
+    assert "1.1, not 2" in written
 
 
 # --------------------------------------------------------------------------------- loops: seen by the comparison at once
