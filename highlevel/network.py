@@ -1,13 +1,25 @@
 """Twin: lowlevel/network.py. Layers in a row, as ``keras.Sequential``."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
+import numpy as np
 
 from highlevel import layers
 from shared.errors import InputError
-from shared.seeds import initializer_seeds
-from shared.spec import ACTIVATIONS, INITIALIZERS, DenseSpec, ModelSpec
+from shared.seeds import layer_seeds
+from shared.spec import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    ActivationSpec,
+    BatchNormalizationSpec,
+    DenseSpec,
+    DropoutSpec,
+    L1L2Spec,
+    LayerSpec,
+    ModelSpec,
+)
 
 __all__ = ["Network", "build", "spec_of", "summary"]
 
@@ -16,43 +28,66 @@ Network = keras.Sequential
 
 def build(spec: ModelSpec, seed: int = 0) -> keras.Sequential:
     """The net that a spec describes; equal seeds give equal first weights in both wings."""
-    stack, inputs = [], spec.inputs
-    for layer, seeds in zip(spec.layers, initializer_seeds(spec, seed), strict=True):
-        stack.append(layers.dense(layer, inputs, seeds, spec.dtype))
-        inputs = layer.units
+    seeds = layer_seeds(spec, seed)
+    stack = [layers.get(layer, inputs, own, spec) for (layer, inputs), own in zip(spec.stack, seeds, strict=True)]
     # A name and a dtype for the input too: unnamed objects would advance Keras's global name counters.
-    return Network([keras.Input((spec.inputs,), dtype=spec.dtype, name="_x"), *stack], name=spec.name)
+    return Network([keras.Input((spec.inputs,), dtype=spec.variable_dtype, name="_x"), *stack], name=spec.name)
 
 
 def spec_of(network: keras.Sequential) -> ModelSpec:
-    """The spec that ``build`` would need to make this net again, read off any ``keras.Sequential`` of Dense layers.
+    """The spec that ``build`` would need to make this net again, read off a ``keras.Sequential``.
 
     Raises:
-        InputError: a layer, activation or initialiser that specs do not have.
+        InputError: a layer, activation, initialiser or setting that specs do not have.
     """
-    specs = []
-    for layer in network.layers:
-        if type(layer) is not keras.layers.Dense or not layer.use_bias:
-            raise InputError(
-                f"spec_of reads nets of Dense layers with a bias. Received: {type(layer).__name__} {layer.name!r}. "
-                "Take this layer out, or compare through lockstep.compare with a Side of your own."
-            )
-        initializers = [
-            _name(keras.initializers.serialize(initializer)["class_name"], INITIALIZERS)
-            for initializer in (layer.kernel_initializer, layer.bias_initializer)
-        ]
-        specs.append(
-            DenseSpec(
-                units=layer.units,
-                activation=_name(layer.activation.__name__, ACTIVATIONS),
-                kernel_initializer=initializers[0],
-                bias_initializer=initializers[1],
-                name=layer.name,
-            )
-        )
     return ModelSpec(
-        inputs=network.input_shape[-1], layers=tuple(specs), dtype=network.layers[0].compute_dtype, name=network.name
+        inputs=network.input_shape[-1],
+        layers=tuple(_layer_spec(layer) for layer in network.layers),
+        dtype=network.layers[0].dtype_policy.name,
+        name=network.name,
     )
+
+
+def _layer_spec(layer: keras.layers.Layer) -> LayerSpec:
+    if type(layer) is keras.layers.Dense:
+        return DenseSpec(
+            units=layer.units,
+            activation=_name(layer.activation.__name__, ACTIVATIONS),
+            use_bias=layer.use_bias,
+            kernel_initializer=_initializer(layer.kernel_initializer),
+            bias_initializer=_initializer(layer.bias_initializer) if layer.use_bias else "zeros",
+            kernel_regularizer=_regularizer(layer.kernel_regularizer),
+            bias_regularizer=_regularizer(layer.bias_regularizer) if layer.use_bias else None,
+            name=layer.name,
+        )
+    if type(layer) is keras.layers.Activation:
+        return ActivationSpec(activation=_name(layer.activation.__name__, ACTIVATIONS), name=layer.name)
+    if type(layer) is keras.layers.BatchNormalization and layer.center and layer.scale and not layer.renorm:
+        return BatchNormalizationSpec(momentum=layer.momentum, epsilon=layer.epsilon, name=layer.name)
+    if type(layer) is keras.layers.Dropout and layer.noise_shape is None:
+        return DropoutSpec(rate=layer.rate, name=layer.name)
+    raise InputError(
+        "spec_of reads Dense, Activation, Dropout and plain BatchNormalization layers. "
+        f"Received: {type(layer).__name__} {layer.name!r}. "
+        "Take this layer out, or compare through lockstep.compare with a Side of your own."
+    )
+
+
+def _initializer(initializer: Any) -> str:
+    return _name(keras.initializers.serialize(initializer)["class_name"], INITIALIZERS)
+
+
+def _regularizer(regularizer: Any) -> L1L2Spec | None:
+    if regularizer is None:
+        return None
+    regularizer = getattr(regularizer, "penalty", regularizer)
+    if type(regularizer) not in (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2):
+        raise InputError(
+            f"Specs have L1, L2 and L1L2. Received: {type(regularizer).__name__}. Build the net with one of these, or without."
+        )
+    # L1 keeps its factor as a float32 tensor: the shortest number that rounds to it is the one that was given
+    factors = {name: float(str(np.float32(value))) for name, value in regularizer.get_config().items()}
+    return L1L2Spec(**factors)
 
 
 def _name(given: str, known: tuple[str, ...]) -> str:

@@ -3,7 +3,8 @@
 What is ours is the pipeline that feeds ``fit`` the batches of the plan, and the callback that hands records out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import tensorflow as tf
 from highlevel import losses, metrics, network, optimizers, storage
 from highlevel.watch import Watch
 from shared import records
+from shared.answers import both, link
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
 from shared.callbacks import notify
-from shared.data import as_rows
+from shared.data import Dataset, as_rows
+from shared.data.card import DataCard
 from shared.feed import batch, feed
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec
@@ -40,18 +43,19 @@ class Trainer:
         self.model, self.train = model, train
         self.execution, self.jit_compile = resolve(execution, jit_compile, auto="graph")
         self.network = network.build(model, train.seed)
-        self.loss = losses.get(train.loss)(model.dtype)
-        self.optimizer = optimizers.get(train)
-        self.accuracy = metrics.get(train.loss)
+        self.loss = losses.get(train, model.variable_dtype)
+        self.optimizer = optimizers.get(train, model.dtype)
+        self.metric = metrics.get(train)
         self.network.compile(
             optimizer=self.optimizer,
             loss=self.loss,
-            metrics=[self.accuracy],
+            metrics=[self.metric],
             run_eagerly=self.execution == "eager",
             jit_compile=self.jit_compile,
         )
         self.optimizer.build(self.network.trainable_variables)
         self.epoch = 0
+        self.card = DataCard.numbered(model.outputs)
         self.stop_training = False
         self._watch: Watch | None = None
 
@@ -65,6 +69,8 @@ class Trainer:
         *,
         epochs: int | None = None,
         validation_data: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
         callbacks: Sequence[Any] = (),
         verbose: int = 0,
     ) -> records.History:
@@ -76,6 +82,8 @@ class Trainer:
             record: True keeps every step in ``History.trace``; a function is called with each record instead.
             epochs: how many; the spec's where None.
             validation_data: (x, y); a ``Dataset``'s own test set where None.
+            sample_weight: a number for each row (n,), by which its loss is multiplied; the divisor stays the number of rows.
+            class_weight: label -> such a number for all rows of that class; 1 where a class is not named.
             callbacks: objects with any of Keras's ``set_model``, ``on_train_begin``, ``on_epoch_begin``, ``on_epoch_end``,
                 ``on_train_end``; the model that they get is this trainer.
             verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
@@ -83,36 +91,44 @@ class Trainer:
         Raises:
             InputError: data, plan or labels do not fit the net.
         """
-        given = feed(data, self.model, self.train, validation_data)
+        given = feed(data, self.model, self.train, validation_data, sample_weight, class_weight)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
         last = self.epoch + (self.train.epochs if epochs is None else epochs)
         plan.reach(last)
         history, sink = records.start(record, self.execution, self.jit_compile)
         self._watch_steps(sink is not None, given.y.shape[1:])
+        self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card
 
         # A step that is to be seen must return to Python before the next one begins.
         self._run_at_once(plan.steps if self.execution == "epoch" and sink is None else 1)
         self.network.fit(
-            _batches(given.x, given.y, plan, self.epoch, last),
+            _batches([part for part in (given.x, given.y, given.sample_weight) if part is not None], plan, self.epoch, last),
             initial_epoch=self.epoch,
             epochs=last,
             steps_per_epoch=plan.steps,
             shuffle=False,
             validation_data=None if given.x_test is None else _pipeline(INFERENCE_BATCH, given.x_test, given.y_test),
-            callbacks=[_Reporter(self, history, callbacks, sink, plan, given.x_test)],
+            class_weight=given.class_weight,
+            callbacks=[
+                _Reporter(self, history, [one for one in callbacks if not _of_keras(one)], sink, plan, given.x_test),
+                *filter(_of_keras, callbacks),
+            ],
             verbose=verbose,
         )
         return history
 
-    def train_on_batch(self, x: Any, y: Any) -> records.StepRecord:
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> records.StepRecord:
         """One step on one batch of at most ``batch_size`` rows, watched. Keras: ``Model.train_on_batch``."""
-        x, y = batch(x, y, self.model, self.train)
-        self._watch_steps(True, y.shape[1:])
+        given = batch(x, y, self.model, self.train, sample_weight)
+        self._watch_steps(True, given.y.shape[1:])
         self._run_at_once(1)
         self.network.reset_metrics()
-        self.network.train_on_batch(x, y)
+        self.network.train_on_batch(given.x, given.y, given.weights)
         assert self._watch is not None
-        return self._watch.record(self.epoch + 1, len(x))
+        counted = getattr(self.optimizer, "inner_optimizer", self.optimizer).variables[
+            0
+        ]  # `iterations` counts updates, not steps
+        return self._watch.record(self.epoch + 1, int(counted), len(given.x))
 
     def _run_at_once(self, steps: int) -> None:
         """How many steps Keras runs before it returns to Python."""
@@ -124,12 +140,12 @@ class Trainer:
 
     def _watch_steps(self, on: bool, target_shape: tuple[int, ...]) -> None:
         if on and self._watch is None:
-            weights = self.network.trainable_variables
-            means = (self.network.metrics[0], self.accuracy)  # Keras's own running loss, and the metric that we gave it
-            state = [*weights, *self.optimizer.variables, *(part for mean in means for part in (mean.total, mean.count))]
-            variables = [variable.value for variable in state]
+            means = (self.network.metrics[0], self.metric)  # Keras's own running loss, and the metric that we gave it
+            running = [part for mean in means for part in (mean.total, mean.count)]
+            groups = (self.network.weights, self.network.trainable_weights, self.optimizer.variables, self._seeds(), running)
+            weights, *rest = ([variable.value for variable in group] for group in groups)
             shapes = ((self.model.inputs,), target_shape, (self.model.outputs,))
-            self._watch = Watch(variables, len(weights), shapes, self.train.batch_size)
+            self._watch = Watch((weights, *rest), shapes, self.train.batch_size, self.train.metric)
             self._watch.attach(self.network, self.loss)
             self.network.train_function = None  # traced without the watch
         elif not on and self._watch is not None:
@@ -140,18 +156,26 @@ class Trainer:
     # ------------------------------------------------------------------------------------------------- inference
 
     def predict(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
-        """Logits (n, classes); x (n, inputs). Keras: ``Model.predict``."""
-        x = as_rows(x, self.model.inputs, self.model.dtype)
+        """Logits (n, outputs) in the type of the weights; x (n, inputs). Keras: ``Model.predict``."""
+        x = as_rows(x, self.model.inputs, self.model.variable_dtype)
         if len(x) == 0:  # Keras has no answer to no question
             return np.zeros((0, self.model.outputs), x.dtype)
-        return self.network.predict(_pipeline(batch_size, x), verbose=0)
+        return self.network.predict(_pipeline(batch_size, x), verbose=0).astype(x.dtype)
 
     def predict_proba(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
-        """Probabilities (n, classes), each row with sum 1: softmax on the outside of the net."""
-        return keras.ops.convert_to_numpy(keras.activations.softmax(self.predict(x, batch_size)))
+        """Probabilities on the outside of the net: softmax, rows (n, classes) with sum 1; of a binary loss the sigmoid, for one
+        output as (n, 2), the probabilities of 0 and 1.
+
+        Raises:
+            InputError: a regression has none.
+        """
+        logits = self.predict(x, batch_size)
+        if link(self.model, self.train) == "softmax":
+            return keras.ops.convert_to_numpy(keras.activations.softmax(logits))
+        return both(keras.ops.convert_to_numpy(keras.activations.sigmoid(logits)))
 
     def evaluate(self, x: Any, y: Any, batch_size: int = INFERENCE_BATCH) -> tuple[float, float]:
-        """Loss and accuracy. Keras: ``Model.evaluate``."""
+        """Loss, and accuracy or mean absolute error. Keras: ``Model.evaluate``."""
         given = feed((x, y), self.model, self.train)
         loss, accuracy = self.network.evaluate(_pipeline(batch_size, given.x, given.y), verbose=0)
         return float(loss), float(accuracy)
@@ -163,8 +187,9 @@ class Trainer:
         return [weight.numpy() for weight in self.network.weights]
 
     def state(self) -> records.State:
-        """Copies of the weights and of the optimiser's variables."""
-        return records.State(weights=self.weights(), slots=[slot.numpy() for slot in self.optimizer.variables])
+        """Copies of the weights, of the optimiser's variables and of the Dropouts' seeds."""
+        slots, seeds = ([one.numpy() for one in group] for group in (self.optimizer.variables, self._seeds()))
+        return records.State(weights=self.weights(), slots=slots, seeds=seeds)
 
     def restore(self, state: records.State) -> None:
         """Put back what ``state`` gave.
@@ -172,11 +197,14 @@ class Trainer:
         Raises:
             InputError: shapes or counts that do not fit; nothing is changed then.
         """
-        state = checked_state(state, self.model, self.state().slots)
-        for variable, value in zip(self.network.weights, state.weights, strict=True):
+        state = checked_state(state, self.model, self.state())
+        variables = [*self.network.weights, *self.optimizer.variables, *self._seeds()]
+        for variable, value in zip(variables, [*state.weights, *state.slots, *state.seeds], strict=True):
             variable.assign(value)
-        for variable, value in zip(self.optimizer.variables, state.slots, strict=True):
-            variable.assign(value)
+
+    def _seeds(self) -> list[keras.Variable]:
+        """The state of each Dropout: int64 (2,), seed and count of calls."""
+        return [layer.seed_generator.state for layer in self.network.layers if isinstance(layer, keras.layers.Dropout)]
 
     def load(self, weights: Sequence[np.ndarray] | str | Path) -> None:
         """Set the weights from a list, or weights and optimiser from a file of either wing. Keras: ``load_weights``.
@@ -187,11 +215,14 @@ class Trainer:
         if isinstance(weights, str | Path):
             storage.read(weights, self)
         else:
-            self.restore(records.State(weights=checked(weights, self.model), slots=self.state().slots))
+            self.restore(replace(self.state(), weights=checked(weights, self.model)))
 
-    def save(self, path: str | Path) -> None:
-        """Write weights and optimiser to a ``.weights.h5`` file that both wings and plain Keras load."""
-        storage.write(path, self)
+    def save(self, path: str | Path, data: Dataset | None = None) -> None:
+        """Write weights and optimiser to a ``.weights.h5`` file that both wings and plain Keras load.
+
+        The file names the classes and describes the rows of ``data``, or else of the data set that was trained on last.
+        """
+        storage.write(path, self, self.card if data is None else DataCard.of(data))
 
     def summary(self, print_fn=print) -> None:
         """Print the layers with their shapes and parameters. Keras: ``Model.summary``."""
@@ -204,21 +235,26 @@ def _pipeline(batch_size: int, *arrays: Any) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices(tensors).batch(batch_size)
 
 
-def _batches(x: np.ndarray, y: np.ndarray, plan: BatchPlan, first: int, last: int) -> tf.data.Dataset:
-    """The batches of epochs ``first`` to ``last - 1`` in the order of the plan, as one pipeline."""
-    rows, labels = tf.constant(x), tf.constant(y)
+def _batches(parts: list[np.ndarray], plan: BatchPlan, first: int, last: int) -> tf.data.Dataset:
+    """The batches of epochs ``first`` to ``last - 1`` in the order of the plan, as one pipeline of x, y and perhaps weights."""
+    tensors = [tf.constant(part) for part in parts]
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         order = tf.numpy_function(lambda k: plan.order(int(k)), [number], tf.int64, stateful=False)
         order = tf.ensure_shape(order, [plan.examples])
 
-        def rows_of(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def rows_of(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
             chosen = order[step * plan.batch_size : (step + 1) * plan.batch_size]
-            return tf.gather(rows, chosen), tf.gather(labels, chosen)
+            return tuple(tf.gather(part, chosen) for part in tensors)
 
         return tf.data.Dataset.range(plan.steps).map(rows_of)
 
     return tf.data.Dataset.range(first, last).flat_map(epoch).prefetch(tf.data.AUTOTUNE)
+
+
+def _of_keras(callback: Any) -> bool:
+    """Keras's own callbacks are handed to ``fit``; others are told by the reporter."""
+    return isinstance(callback, keras.callbacks.Callback)
 
 
 class _Reporter(keras.callbacks.Callback):
@@ -242,7 +278,7 @@ class _Reporter(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if self.sink is not None and self.trainer._watch is not None:
             rows = min(self.plan.batch_size, self.plan.examples - batch * self.plan.batch_size)
-            self.sink(self.trainer._watch.record(self.epoch_ + 1, rows))
+            self.sink(self.trainer._watch.record(self.epoch_ + 1, self.epoch_ * self.plan.steps + batch + 1, rows))
 
     def on_epoch_end(self, epoch, logs=None):
         self.history_.append(logs)
@@ -255,4 +291,5 @@ class _Reporter(keras.callbacks.Callback):
         self.model.stop_training = self.model.stop_training or self.trainer.stop_training
 
     def on_train_end(self, logs=None):
+        self.trainer.stop_training = self.model.stop_training
         notify(self.callbacks, "on_train_end", {})

@@ -22,45 +22,47 @@ class Watch:
     Batches smaller than ``batch_size`` are padded with zeros at the end and cut again when read.
 
     Args:
-        state: the weights (``weights`` many), the optimiser's variables, and last the running loss and accuracy as
-            total, count, total, count.
+        state: lists of variables: all weights, those that a gradient changes, the optimiser's, the Dropouts' seeds, and the
+            running loss and metric as total, count, total, count.
         shapes: of one example's inputs, target and logits.
+        metric: the name of what is measured beside the loss.
     """
 
-    def __init__(self, state: list[tf.Variable], weights: int, shapes: tuple[tuple[int, ...], ...], batch_size: int):
-        dtype = state[0].dtype
-        self.batch_size = batch_size
-        self.weights = weights
+    def __init__(self, state: tuple[list[tf.Variable], ...], shapes: tuple[tuple[int, ...], ...], batch_size: int, metric: str):
+        weights, trainable, slots, seeds, means = state
+        dtype = weights[0].dtype
+        self.batch_size, self.metric = batch_size, metric
         self.inputs, self.targets, self.logits = (tf.Variable(tf.zeros((batch_size, *shape), dtype)) for shape in shapes)
         self.example_losses = tf.Variable(tf.zeros((batch_size,), dtype))
         self.loss = tf.Variable(0.0)  # float32: to that type `fit` casts the loss of a float64 net too
-        self.gradients = [tf.Variable(tf.zeros_like(weight)) for weight in state[:weights]]
-        seen = [self.inputs, self.targets, self.logits, self.example_losses, self.loss, *self.gradients, *state]
+        self.gradients = [tf.Variable(tf.zeros_like(weight)) for weight in trainable]
+        step = [self.inputs, self.targets, self.logits, self.example_losses, self.loss]
+        groups = (step, self.gradients, weights, slots, seeds, means)
         # One graph that reads all variables is one call from Python where there would be one a variable.
-        self.read = tf.function(lambda: [variable.read_value() for variable in seen], autograph=False)
+        self.read = tf.function(lambda: [[variable.read_value() for variable in group] for group in groups], autograph=False)
 
     def see(self, inputs, targets, logits, example_losses, loss, gradients) -> None:
         """Copy a step's tensors; called inside the step."""
         for variable, value in (
             (self.inputs, inputs),
-            (self.targets, tf.cast(targets, self.targets.dtype)),
+            (self.targets, targets),
             (self.logits, logits),
             (self.example_losses, example_losses),
         ):
+            value = tf.cast(value, variable.dtype)  # wider than the half precision of a mixed net: no bit is lost
             missing = self.batch_size - tf.shape(value)[0]
             variable.assign(tf.pad(value, [[0, missing]] + [[0, 0]] * (value.shape.rank - 1)))
         self.loss.assign(tf.cast(loss, tf.float32))
         for variable, gradient in zip(self.gradients, gradients, strict=True):
             variable.assign(gradient)
 
-    def record(self, epoch: int, rows: int) -> StepRecord:
-        """What the last step left, as arrays; ``epoch`` counts from 1, ``rows`` is the size of the batch."""
-        inputs, targets, logits, example_losses, loss, *rest = [value.numpy() for value in self.read()]
-        gradients, rest = rest[: self.weights], rest[self.weights :]
-        weights, slots, means = rest[: self.weights], rest[self.weights : -4], rest[-4:]
+    def record(self, epoch: int, step: int, rows: int) -> StepRecord:
+        """What the last step left, as arrays; ``epoch`` and ``step`` count from 1, ``rows`` is the size of the batch."""
+        groups = [[value.numpy() for value in group] for group in self.read()]
+        (inputs, targets, logits, example_losses, loss), gradients, weights, slots, seeds, means = groups
         return StepRecord(
             epoch=epoch,
-            step=int(slots[0]),
+            step=step,
             inputs=inputs[:rows],
             targets=targets[:rows],
             logits=logits[:rows],
@@ -70,6 +72,8 @@ class Watch:
             slots=slots,
             weights=weights,
             running=np.array([means[0] / means[1], means[2] / means[3]]),
+            seeds=seeds,
+            metric=self.metric,
         )
 
     def attach(self, model: keras.Sequential, loss: keras.losses.Loss) -> None:

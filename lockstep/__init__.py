@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lockstep.comparison import compare
     from lockstep.divergence import Divergence
+    from lockstep.prediction import Answer, predict
     from lockstep.report import Report
     from lockstep.sides import Side
 
-__all__ = ["Divergence", "Report", "Side", "compare"]
+__all__ = ["Answer", "Divergence", "Report", "Side", "compare", "predict"]
 
 _HOME = {
     "compare": "lockstep.comparison",
     "Report": "lockstep.report",
     "Side": "lockstep.sides",
     "Divergence": "lockstep.divergence",
+    "Answer": "lockstep.prediction",
+    "predict": "lockstep.prediction",
 }
 
 

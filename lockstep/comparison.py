@@ -1,13 +1,13 @@
 """Train several sides on the same weights and the same batches, and compare every step as it happens."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 import numpy as np
 
-from lockstep.divergence import Tally
+from lockstep.divergence import Names, Tally
 from lockstep.environment import environment
 from lockstep.floor import measure
 from lockstep.report import Outcome, Pair, Report
@@ -19,7 +19,7 @@ from shared.data import Dataset
 from shared.errors import InputError
 from shared.feed import Feed, feed
 from shared.records import Record
-from shared.spec import ModelSpec, TrainSpec, slot_names
+from shared.spec import ModelSpec, TrainSpec
 from shared.weights import checked
 
 __all__ = ["compare"]
@@ -33,6 +33,8 @@ def compare(
     sides: str | Sequence[str | Side] = ("epoch", "keras"),
     weights: Sequence[np.ndarray] | None = None,
     plan: BatchPlan | np.ndarray | None = None,
+    sample_weight: np.ndarray | None = None,
+    class_weight: Mapping[int, float] | None = None,
     progress: Callable[[tuple[Record, ...], list[Tally]], None] | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Report:
@@ -44,6 +46,7 @@ def compare(
         sides: names (see ``lockstep.sides.NAMES``) or ``Side`` objects; the last one is the reference.
         weights: first weights for all sides; those that the reference draws from the seed where None.
         plan: the order of the examples; drawn from the seed where None.
+        sample_weight, class_weight: as ``fit`` takes them.
         progress: called after each moment with the sides' records and the tallies of the pairs.
         notice: called with a line where something takes time that the caller did not expect.
 
@@ -58,7 +61,7 @@ def compare(
     """
     began = time.perf_counter()
     *others, reference = sides_of(sides)
-    given = feed(data, model, train)
+    given = feed(data, model, train, None, sample_weight, class_weight)
     plan = plan_of(plan, len(given.x), train.batch_size, train.seed, train.shuffle)
     trainers = [side.make(model, train) for side in (*others, reference)]
     if len({id(trainer) for trainer in trainers}) < len(trainers):
@@ -67,10 +70,10 @@ def compare(
     for trainer in trainers:
         trainer.load(initial)
 
-    tallies = [Tally(tuple(model.weight_shapes), slot_names(model, train)) for _ in others]
+    tallies = [Tally(Names.of(model, train)) for _ in others]
     starts = [trainer.state() for trainer in trainers]
     for tally, start in zip(tallies, starts[:-1], strict=True):
-        tally.see_start(start.weights, starts[-1].weights, (start.slots, starts[-1].slots))
+        tally.see_start(start, starts[-1])
     histories: list[Any] = [None] * len(trainers)
     works = [_work(trainer, given, plan, histories, at) for at, trainer in enumerate(trainers)]
     with closing(together(works)) as moments:  # closed at once if anything goes wrong here: no training is left running
@@ -98,7 +101,9 @@ def compare(
         data=data.source if isinstance(data, Dataset) else f"{len(given.x)} rows given by the caller",
         classes=data.classes if isinstance(data, Dataset) else tuple(str(label) for label in range(model.outputs)),
         histories=dict(zip([side.name for side in (*others, reference)], histories, strict=True)),
-        outcomes={side.name: Outcome.of(trainer, given) for side, trainer in zip((*others, reference), trainers, strict=True)},
+        outcomes={
+            side.name: Outcome.of(trainer, given, train) for side, trainer in zip((*others, reference), trainers, strict=True)
+        },
         environment=environment(),
         seconds=time.perf_counter() - began,
     )
@@ -108,6 +113,6 @@ def _work(trainer: Any, given: Feed, plan: BatchPlan, histories: list, at: int):
     validation = None if given.x_test is None else (given.x_test, given.y_test)
 
     def work(sink):
-        histories[at] = trainer.fit((given.x, given.y), plan, sink, validation_data=validation)
+        histories[at] = trainer.fit((given.x, given.y), plan, sink, validation_data=validation, **given.options)
 
     return work

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from shared.records import EpochRecord, Record, StepRecord
+from shared.records import EpochRecord, Record, State, StepRecord
+from shared.spec import ModelSpec, TrainSpec, slot_names
 
 _ORDERED = {2: np.int16, 4: np.int32, 8: np.int64}
 
@@ -87,36 +88,58 @@ def _ordered(array: np.ndarray) -> np.ndarray:
     return np.where(bits < 0, np.iinfo(bits.dtype).min - bits - 1, bits)
 
 
-def step_tensors(record: StepRecord, weights: tuple[str, ...], slots: tuple[str, ...]) -> Iterator[tuple[str, str, np.ndarray]]:
+@dataclass(frozen=True)
+class Names:
+    """What the tensors of a training are called: all weights, those that a gradient changes, and the optimiser's variables."""
+
+    weights: tuple[str, ...]
+    trainable: tuple[str, ...]
+    slots: tuple[str, ...]
+
+    @classmethod
+    def of(cls, model: ModelSpec, train: TrainSpec) -> "Names":
+        """The names of a net and its training, in Keras's order."""
+        return cls(tuple(model.weight_shapes), tuple(model.trainable_shapes), slot_names(model, train))
+
+
+def step_tensors(record: StepRecord, names: Names) -> Iterator[tuple[str, str, np.ndarray]]:
     """(stage, tensor, value) of a step, in the order in which they happened."""
     yield "batch", "x", record.inputs
     yield "batch", "targets", record.targets
     yield "logits", "logits", record.logits
     yield "example losses", "losses", record.example_losses
     yield "loss", "loss", np.asarray(record.loss)
-    for name, value in zip(weights, record.gradients, strict=True):
+    for name, value in zip(names.trainable, record.gradients, strict=True):
         yield "gradients", name, value
-    for name, value in zip(slots, record.slots, strict=True):
+    for name, value in zip(names.slots, record.slots, strict=True):
         yield "slots", name, np.asarray(value)
-    for name, value in zip(weights, record.weights, strict=True):
+    for at, value in enumerate(record.seeds, start=1):
+        yield "slots", f"dropout {at}/seed", value
+    for name, value in zip(names.weights, record.weights, strict=True):
         yield "weights out", name, value
     yield "running metric", "loss", np.asarray(record.running[0])
-    yield "running metric", "accuracy", np.asarray(record.running[1])
+    yield "running metric", record.metric, np.asarray(record.running[1])
 
 
 def epoch_tensors(record: EpochRecord) -> Iterator[tuple[str, str, np.ndarray]]:
     """(stage, tensor, value) of the end of an epoch."""
     yield "epoch loss", "loss", np.asarray(record.loss)
-    yield "metrics", "accuracy", np.asarray(record.accuracy)
+    for stage, name in (
+        ("metrics", "accuracy"),
+        ("metrics", "mean_absolute_error"),
+        ("evaluation", "val_loss"),
+        ("evaluation", "val_accuracy"),
+        ("evaluation", "val_mean_absolute_error"),
+    ):
+        if getattr(record, name) is not None:
+            yield stage, name, np.asarray(getattr(record, name))
     if record.predictions is not None:
-        yield "evaluation", "val_loss", np.asarray(record.val_loss)
-        yield "evaluation", "val_accuracy", np.asarray(record.val_accuracy)
         yield "prediction", "logits", record.predictions
 
 
-def tensors(record: Record, weights: tuple[str, ...], slots: tuple[str, ...]) -> Iterator[tuple[str, str, np.ndarray]]:
+def tensors(record: Record, names: Names) -> Iterator[tuple[str, str, np.ndarray]]:
     """(stage, tensor, value) of a record of either kind."""
-    return step_tensors(record, weights, slots) if isinstance(record, StepRecord) else epoch_tensors(record)
+    return step_tensors(record, names) if isinstance(record, StepRecord) else epoch_tensors(record)
 
 
 @dataclass(frozen=True)
@@ -137,9 +160,9 @@ def measured(distance: float, right: np.ndarray) -> Gap:
     return Gap(distance, float(np.spacing(np.abs(right).max())))
 
 
-def distances(left: Record, right: Record, weights: tuple[str, ...], slots: tuple[str, ...]) -> Gaps:
+def distances(left: Record, right: Record, names: Names) -> Gaps:
     """Every tensor's gap between two records of the same moment."""
-    pairs = zip(tensors(left, weights, slots), tensors(right, weights, slots), strict=True)
+    pairs = zip(tensors(left, names), tensors(right, names), strict=True)
     return {(stage, tensor): measured(absolute(a, b), b) for (stage, tensor, a), (_, _, b) in pairs}
 
 
@@ -147,8 +170,7 @@ def distances(left: Record, right: Record, weights: tuple[str, ...], slots: tupl
 class Tally:
     """What has been compared between two sides so far, and what was found."""
 
-    weights: tuple[str, ...]
-    slots: tuple[str, ...]
+    names: Names
     first: Divergence | None = None
     max_abs: float = 0.0
     max_ulp: float = 0
@@ -160,9 +182,11 @@ class Tally:
     around: tuple[Record | None, Record, Record | None, Record] | None = None  # left before, left, right before, right
     _before: tuple[Record | None, Record | None] = (None, None)
 
-    def see_start(self, left: list[np.ndarray], right: list[np.ndarray], slots: tuple[list, list]) -> None:
+    def see_start(self, left: State, right: State) -> None:
         """Compare the state from which the first step starts."""
-        for name, a, b in zip(self.weights + self.slots, [*left, *slots[0]], [*right, *slots[1]], strict=True):
+        names = (*self.names.weights, *self.names.slots, *(f"dropout {at}/seed" for at in range(1, len(right.seeds) + 1)))
+        sides = [[*state.weights, *state.slots, *state.seeds] for state in (left, right)]
+        for name, a, b in zip(names, *sides, strict=True):
             self._see(1, 1, "weights in", name, np.asarray(a), np.asarray(b))
 
     def see(self, left: Record, right: Record) -> None:
@@ -175,7 +199,7 @@ class Tally:
             self.epochs += 1
         found = self.first
         self.gaps.append({})
-        pairs = zip(tensors(left, self.weights, self.slots), tensors(right, self.weights, self.slots), strict=True)
+        pairs = zip(tensors(left, self.names), tensors(right, self.names), strict=True)
         for (stage, tensor, a), (_, _, b) in pairs:
             distance = self._see(right.epoch, self.steps, stage, tensor, a, b)
             self.gaps[-1][stage, tensor] = measured(distance, b)

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from lockstep.divergence import Gaps, distances
+from lockstep.divergence import Gaps, Names, distances
 from lockstep.sides import Side
 from lockstep.streams import together
 from shared.batches import BatchPlan
 from shared.feed import Feed
 from shared.records import State, StepRecord
-from shared.spec import ModelSpec, TrainSpec, slot_names
+from shared.spec import ModelSpec, TrainSpec
 
 RUNS = 3
 PROBES = 300  # single steps tried, spread over the training; each costs four steps and four restorations
@@ -60,7 +60,7 @@ def measure(
 
     ``initial``: the first weights, in Keras's order. Raises whatever a side raises.
     """
-    names = (tuple(model.weight_shapes), slot_names(model, train))
+    names = Names.of(model, train)
 
     def trainer(side: Side) -> Any:
         made = side.make(model, train)
@@ -71,7 +71,7 @@ def measure(
         x, x_test = (value if value is None or run is None else perturb(value, run) for value in (given.x, given.x_test))
         validation = None if x_test is None else (x_test, given.y_test)
         made = trainer(reference)
-        return lambda sink: made.fit((x, given.y), plan, sink, validation_data=validation)
+        return lambda sink: made.fit((x, given.y), plan, sink, validation_data=validation, **given.options)
 
     total = plan.steps * train.epochs
     wanted = set(np.linspace(1, total, min(total, PROBES)).astype(int).tolist())
@@ -81,26 +81,26 @@ def measure(
     before = shaken.state()
     with closing(together([work(None), *(work(run) for run in range(RUNS))])) as moments:
         for true, *moved in moments:
-            floor.perturbed.append(_largest([distances(record, true, *names) for record in moved]))
+            floor.perturbed.append(_largest([distances(record, true, names) for record in moved]))
             if not isinstance(true, StepRecord):
                 continue
             if true.step in wanted:
                 start = (true.step - 1) % plan.steps * plan.batch_size
                 rows = plan.order(true.epoch - 1)[start : start + plan.batch_size]
-                x, y = given.x[rows], given.y[rows]
+                x, *rest = given.x[rows], given.y[rows], *([] if given.weights is None else [given.weights[rows]])
                 floor.probed.append(true.step)
-                runs = [_one(shaken, before, perturb(x, run), y, true, names) for run in range(RUNS)]
+                runs = [_one(shaken, before, true, names, perturb(x, run), *rest) for run in range(RUNS)]
                 floor.one_step.append(_largest(runs))
                 for name, probe in probes.items():
-                    floor.sides[name].append(_one(probe, before, x, y, true, names))
+                    floor.sides[name].append(_one(probe, before, true, names, x, *rest))
             before = true.state
     return floor
 
 
-def _one(trainer: Any, before: State, x, y, true: StepRecord, names: tuple) -> Gaps:
-    """How far one step of ``trainer`` from the state ``before`` lands from the true step."""
+def _one(trainer: Any, before: State, true: StepRecord, names: Names, *batch: np.ndarray) -> Gaps:
+    """How far one step of ``trainer`` on a batch (x, y, perhaps weights) from the state ``before`` lands from the true step."""
     trainer.restore(before)
-    return distances(trainer.train_on_batch(x, y), true, *names)
+    return distances(trainer.train_on_batch(*batch), true, names)
 
 
 def _largest(gaps: list[Gaps]) -> dict[tuple[str, str], float]:

@@ -2,22 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from shared.errors import InputError
 from shared.protocols import Trainer
+from shared.rungs import RUNGS, check_rung
 from shared.spec import ModelSpec, TrainSpec
 
-NAMES = ("eager", "graph", "epoch", "keras", "graph-xla", "epoch-xla", "keras-xla")
+NAMES = (*RUNGS, "eager", "graph", "epoch", "keras", "graph-xla", "epoch-xla", "keras-xla")
 ALIASES = {"xla": "epoch-xla"}
+
+
+def _takes_all(model: ModelSpec, train: TrainSpec) -> None:
+    """Nothing to refuse."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One contestant. ``make(model, train)`` returns a new ``shared.protocols.Trainer`` each time."""
+    """One contestant. ``make(model, train)`` returns a new ``shared.protocols.Trainer`` each time.
+
+    ``check(model, train)`` raises ``InputError``, without waiting for TensorFlow, for what this side has no code for.
+    """
 
     name: str
     make: Callable[[ModelSpec, TrainSpec], Trainer]
+    check: Callable[[ModelSpec, TrainSpec], None] = _takes_all
 
 
 def side(given: str | Side) -> Side:
@@ -35,6 +45,10 @@ def side(given: str | Side) -> Side:
 
     def make(model: ModelSpec, train: TrainSpec) -> Trainer:
         # Imported here, so that a wrong name is refused before TensorFlow is waited for.
+        if name in RUNGS:
+            from lowlevel.ladder import trainers
+
+            return trainers.get(name)(model, train)
         if form == "keras":
             import highlevel
 
@@ -43,7 +57,7 @@ def side(given: str | Side) -> Side:
 
         return lowlevel.Trainer(model, train, execution=form, jit_compile=bool(xla))
 
-    return Side(name, make)
+    return Side(name, make, partial(check_rung, name) if name in RUNGS else _takes_all)
 
 
 def sides_of(given: Any) -> list[Side]:

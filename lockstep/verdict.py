@@ -119,7 +119,8 @@ def curves_agree(left: History, right: History) -> bool:
     """Whether two trainings look the same in their curves, those on the test set included."""
     if not left.loss or len(left.loss) != len(right.loss) or len(left.val_loss) != len(right.val_loss):
         return False
-    losses = zip(left.loss + left.val_loss, right.loss + right.val_loss, strict=True)
+    errors = [[*one.loss, *one.val_loss, *one.mean_absolute_error, *one.val_mean_absolute_error] for one in (left, right)]
+    losses = zip(*errors, strict=True)
     accuracies = zip(left.accuracy + left.val_accuracy, right.accuracy + right.val_accuracy, strict=True)
     return all(abs(a - b) <= LOSS_SHARE * max(abs(a), abs(b)) for a, b in losses) and all(
         abs(a - b) <= ACCURACY_POINTS for a, b in accuracies

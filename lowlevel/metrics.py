@@ -1,12 +1,16 @@
-"""Twin: highlevel/metrics.py. Running means over an epoch: the loss, and the share of right answers.
+"""Twin: highlevel/metrics.py. Running means over an epoch: the loss, and the share of right answers or the mean absolute error.
 
-Both add up in float32, whatever the net computes in, and divide at the end. A mean over batches that are not all of one size must
+They add up in float32, whatever the net computes in, and divide at the end. A mean over batches that are not all of one size must
 weigh each by its size; adding up sums does.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
-__all__ = ["Mean", "accuracy", "get"]
+from shared.spec import TrainSpec
+
+__all__ = ["Mean", "accuracy", "binary_accuracy", "get", "mean_absolute_error"]
 
 
 class Mean:
@@ -40,6 +44,21 @@ def accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.equal(labels, tf.argmax(logits, axis=-1)), tf.float32)
 
 
-def get() -> tuple[Mean, Mean]:
-    """New running means of loss and accuracy."""
-    return Mean(), Mean()
+def binary_accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """The share of columns whose logit is above 0 where the target is above 1/2, and only there; float32 (batch,).
+
+    Keras: ``keras.metrics.BinaryAccuracy``, whose threshold is one of probabilities: a logit of 0 is a probability of 1/2.
+    """
+    right = tf.equal(targets > 0.5, logits > 0)
+    return tf.reduce_mean(tf.cast(right, tf.float32), axis=-1)
+
+
+def mean_absolute_error(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    """``|target - output|``, then the mean of the columns; (batch,). Keras: ``keras.metrics.MeanAbsoluteError``."""
+    outputs = tf.cast(outputs, tf.float32)
+    return tf.reduce_mean(tf.abs(tf.cast(targets, tf.float32) - outputs), axis=-1)
+
+
+def get(train: TrainSpec) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """What is measured beside the loss: (targets, logits) -> a number an example."""
+    return {"binary_crossentropy": binary_accuracy, "mean_squared_error": mean_absolute_error}.get(train.loss, accuracy)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import h5py
 
+from shared.data.card import DataCard
 from shared.spec import ModelSpec, TrainSpec
-from shared.weights import layer_group, read_state, written
+from shared.weights import layer_groups, read_card, read_state, written
 
 __all__ = ["read", "write"]
 
@@ -16,21 +17,24 @@ def read(path: str | Path, trainer) -> None:
     Raises:
         InputError: the file cannot be read or does not fit; the trainer is not changed then.
     """
-    trainer.restore(read_state(path, trainer.model, trainer.state().slots))
+    state, card = read_state(path, trainer.model, trainer.state()), read_card(path)
+    trainer.restore(state)
+    trainer.card = card or trainer.card
 
 
-def write(path: str | Path, trainer) -> None:
+def write(path: str | Path, trainer, card: DataCard) -> None:
     """Write weights and optimiser so that either wing and plain Keras load them; the file appears whole or not at all."""
     model: ModelSpec = trainer.model
     train: TrainSpec = trainer.train
     state = trainer.state()
-    with written(path, model, train) as unfinished, h5py.File(unfinished, "w") as file:
+    with written(path, model, train, card) as unfinished, h5py.File(unfinished, "w") as file:
         file.create_group("vars").attrs["name"] = model.name
-        for position, layer in enumerate(model.layers):
-            group = file.create_group(layer_group(position))
+        values = iter(state.weights)
+        for name, (layer, inputs) in zip(layer_groups(model), model.stack, strict=True):
+            group = file.create_group(name)
             group.attrs["name"] = layer.name
-            for part in (0, 1):
-                group[str(part)] = state.weights[2 * position + part]
+            for at in range(len(layer.shapes(inputs))):
+                group[str(at)] = next(values)
         group = file.create_group("optimizer/vars")
         group.attrs["name"] = train.optimizer
         for position, value in enumerate(state.slots):

@@ -4,7 +4,8 @@ The step is written once, in ``_step``. The three forms run the same step and di
 compiles: nothing (``eager``), one step (``graph``), or all full batches of an epoch (``epoch``).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from tqdm import tqdm
 from lowlevel import losses, metrics, network, optimizers, storage
 from lowlevel.watch import Watch
 from shared import records
+from shared.answers import both, link
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
 from shared.callbacks import notify
-from shared.data import as_rows
+from shared.data import Dataset, as_rows
+from shared.data.card import DataCard
 from shared.feed import Feed, batch, feed
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec
@@ -40,12 +43,14 @@ class Trainer:
         self.model, self.train = model, train
         self.execution, self.jit_compile = resolve(execution, jit_compile, auto="epoch")
         self.network = network.build(model, train.seed)
-        self.loss = losses.get(train.loss)
+        self.loss = losses.get(train, model.variable_dtype)
         self.reduction = losses.mean_over_batch
-        self.optimizer = optimizers.get(train)
-        self.optimizer.build(self.network.weights)
-        self.mean_loss, self.mean_accuracy = metrics.get()
+        self.metric = metrics.get(train)
+        self.optimizer = optimizers.get(train, model.dtype)
+        self.optimizer.build(self.network.trainable_weights)
+        self.mean_loss, self.mean_metric = metrics.Mean(), metrics.Mean()
         self.epoch = 0
+        self.card = DataCard.numbered(model.outputs)
         self.stop_training = False
         self._watch: Watch | None = None
         self._compiled: dict[tuple, Any] = {}
@@ -60,6 +65,8 @@ class Trainer:
         *,
         epochs: int | None = None,
         validation_data: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
         callbacks: Sequence[Any] = (),
         verbose: int = 0,
     ) -> records.History:
@@ -71,6 +78,8 @@ class Trainer:
             record: True keeps every step in ``History.trace``; a function is called with each record instead.
             epochs: how many; the spec's where None.
             validation_data: (x, y); a ``Dataset``'s own test set where None.
+            sample_weight: a number for each row (n,), by which its loss is multiplied; the divisor stays the number of rows.
+            class_weight: label -> such a number for all rows of that class; 1 where a class is not named.
             callbacks: objects with any of Keras's ``set_model``, ``on_train_begin``, ``on_epoch_begin``, ``on_epoch_end``,
                 ``on_train_end``; the model that they get is this trainer.
             verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
@@ -78,25 +87,25 @@ class Trainer:
         Raises:
             InputError: data, plan or labels do not fit the net.
         """
-        given = feed(data, self.model, self.train, validation_data)
+        given = feed(data, self.model, self.train, validation_data, sample_weight, class_weight)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
         last = self.epoch + (self.train.epochs if epochs is None else epochs)
         plan.reach(last)
         history, sink = records.start(record, self.execution, self.jit_compile)
         self._watch_steps(sink is not None, given.y.shape[1:])
+        self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card
 
-        x, y = tf.constant(given.x), tf.constant(given.y)
+        rows = [tf.constant(part) for part in (given.x, given.y, given.weights) if part is not None]
         self.stop_training = False
         notify(callbacks, "set_model", self)
         notify(callbacks, "on_train_begin", {})
         todo = range(self.epoch, last)
         for epoch in tqdm(todo, unit="epoch") if verbose == 1 else todo:  # even a disabled bar would start a thread
             notify(callbacks, "on_epoch_begin", epoch, {})
-            self.mean_loss.reset()
-            self.mean_accuracy.reset()
-            for rows in self._run_epoch(x, y, plan, epoch, each_step=sink is not None):
+            self._reset_means()
+            for at, size in enumerate(self._run_epoch(rows, plan, epoch, each_step=sink is not None), start=1):
                 if sink is not None and self._watch is not None:
-                    sink(self._watch.record(epoch + 1, rows))
+                    sink(self._watch.record(epoch + 1, epoch * plan.steps + at, size))
             logs = self._end_epoch(epoch, given, sink)
             history.append(logs)
             self.epoch = epoch + 1
@@ -105,80 +114,105 @@ class Trainer:
             notify(callbacks, "on_epoch_end", epoch, logs)
             if self.stop_training:
                 break
+        self.optimizer.finalize(self.network.trainable_weights)
         notify(callbacks, "on_train_end", {})
         return history
 
-    def train_on_batch(self, x: Any, y: Any) -> records.StepRecord:
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> records.StepRecord:
         """One step on one batch of at most ``batch_size`` rows, watched. Keras: ``Model.train_on_batch``."""
-        x, y = batch(x, y, self.model, self.train)
-        self._watch_steps(True, y.shape[1:])
-        self.mean_loss.reset()
-        self.mean_accuracy.reset()
-        self._function("step")(tf.constant(x), tf.constant(y))
+        given = batch(x, y, self.model, self.train, sample_weight)
+        self._watch_steps(True, given.y.shape[1:])
+        self._reset_means()
+        rows = [tf.constant(part) for part in (given.x, given.y, given.weights) if part is not None]
+        self._function("step", *rows)(*rows)
         assert self._watch is not None
-        return self._watch.record(self.epoch + 1, len(x))
+        return self._watch.record(self.epoch + 1, int(self.optimizer.iteration), len(given.x))
 
-    def _step(self, x: tf.Tensor, y: tf.Tensor) -> None:
-        """One training step: x (batch, inputs), y (batch,) or (batch, classes). Everything else here is bookkeeping."""
+    def _step(self, x: tf.Tensor, y: tf.Tensor, *sample_weight: tf.Tensor) -> None:
+        """One training step: x (batch, inputs), y (batch,) or (batch, outputs), and weights (batch,) where examples are weighed.
+
+        Everything else here is bookkeeping.
+        """
         with tf.GradientTape() as tape:
-            logits = self.network(x)
-            example_losses = self.loss(y, logits)
-            loss = self.reduction(example_losses)
-        gradients = tape.gradient(loss, self.network.weights)
-        self.optimizer.apply(gradients, self.network.weights)
+            logits = self.network(x, training=True)
+            goal = (y, logits, *sample_weight)
+            # as with the layers: in eager code the loss is a graph of its own, so that its gradient adds up in the same order
+            objective = self._graph("objective", *goal) if tf.executing_eagerly() else self._objective
+            example_losses, loss = objective(*goal)
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, self.network.trainable_weights)
+        self.optimizer.apply(gradients, self.network.trainable_weights)
         self._measure(y, logits, loss)
         if self._watch is not None:
-            self._watch.see(x, y, logits, example_losses, loss, gradients)
+            self._watch.see(tf.cast(x, self.model.compute_dtype), y, logits, example_losses, loss, gradients)
+
+    def _objective(self, y: tf.Tensor, logits: tf.Tensor, *sample_weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The losses of the examples (batch,), and the loss () that is minimised."""
+        example_losses = self.loss(y, logits)
+        return example_losses, losses.total(self.reduction(example_losses, *sample_weight), self.network.penalties())
 
     def _measure(self, y: tf.Tensor, logits: tf.Tensor, loss: tf.Tensor) -> None:
         """Add a batch to the running means."""
         count = tf.cast(tf.shape(logits)[0], tf.float32)
-        self.mean_loss.add(tf.cast(loss, tf.float32) * count, count)
-        self.mean_accuracy.add(tf.reduce_sum(metrics.accuracy(y, logits)), count)
+        self.mean_loss.add(loss * count, count)
+        self.mean_metric.add(tf.reduce_sum(self.metric(y, logits)), count)
+
+    def _reset_means(self) -> None:
+        self.mean_loss.reset()
+        self.mean_metric.reset()
 
     # ------------------------------------------------------------------------------------------- the three forms
 
-    def _run_epoch(self, x: tf.Tensor, y: tf.Tensor, plan: BatchPlan, epoch: int, each_step: bool) -> Iterator[int]:
-        """Train one epoch; yields the size of the last batch after each step (``each_step``) or once at the end."""
+    def _run_epoch(self, rows: list[tf.Tensor], plan: BatchPlan, epoch: int, each_step: bool) -> Iterator[int]:
+        """Train one epoch; yields the size of the last batch after each step (``each_step``) or once at the end.
+
+        ``rows``: x, y and perhaps weights, all examples in the order of the data.
+        """
         order = tf.constant(plan.order(epoch))
-        x, y = tf.gather(x, order), tf.gather(y, order)  # outside of the step: XLA would fuse it in, and round differently
+        rows = [tf.gather(part, order) for part in rows]  # outside of the step: XLA would fuse it in, and round differently
         size = plan.batch_size
         full, rest = divmod(plan.examples, size)
         if self.execution == "epoch":
             pieces = [(first, first + 1) for first in range(full)] if each_step else [(0, full)][: full and 1]
             for first, last in pieces:
-                self._function("steps")(x, y, tf.constant(first), tf.constant(last))
+                self._function("steps", *rows)(tf.constant(first), tf.constant(last), tf.constant(size), *rows)
                 yield size
         else:
             for first in range(full):
-                self._function("step")(x[first * size : (first + 1) * size], y[first * size : (first + 1) * size])
+                self._function("step", *rows)(*(part[first * size : (first + 1) * size] for part in rows))
                 yield size
         if rest:  # the partial batch is a step of its own size: padding it with a mask would cost more and round differently
-            self._function("step")(x[full * size :], y[full * size :])
+            self._function("step", *rows)(*(part[full * size :] for part in rows))
             yield rest
 
-    def _steps(self, x: tf.Tensor, y: tf.Tensor, first: tf.Tensor, last: tf.Tensor) -> None:
-        """Full batches ``first`` to ``last - 1`` of an epoch whose rows stand in order, in one loop inside TensorFlow."""
-        size = self.train.batch_size
+    def _steps(self, first: tf.Tensor, last: tf.Tensor, size: tf.Tensor, *rows: tf.Tensor) -> None:
+        """Batches ``first`` to ``last - 1``, of ``size`` rows each, of rows that stand in order: one loop inside TensorFlow."""
 
-        def batch_of(rows: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-            others = rows.shape[1:]
-            return tf.slice(rows, [step * size] + [0] * len(others), [size, *others])
+        def batch_of(part: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+            others = part.shape[1:]
+            rows = self.train.batch_size if self.jit_compile else size  # XLA compiles for a known number of rows
+            return tf.ensure_shape(tf.slice(part, [step * rows] + [0] * len(others), [rows, *others]), [None, *others])
 
         def body(step: tf.Tensor) -> tuple[tf.Tensor]:
-            self._step(batch_of(x, step), batch_of(y, step))
+            self._step(*(batch_of(part, step) for part in rows))
             return (step + 1,)
 
         tf.while_loop(lambda step: step < last, body, (first,), parallel_iterations=1)
 
-    def _function(self, name: str):
-        """The method ``_name``, compiled as the trainer's form asks, once."""
-        key = (name, self._watch is not None)
+    def _function(self, name: str, *rows: tf.Tensor):
+        """The method ``_name``, as the trainer's form asks: itself, or compiled."""
+        return getattr(self, f"_{name}") if self.execution == "eager" else self._graph(name, *rows)
+
+    def _graph(self, name: str, *rows: tf.Tensor):
+        """The method ``_name`` compiled for such rows, once."""
+        key = (name, self._watch is not None, *((part.dtype, *part.shape[1:]) for part in rows))
         if key not in self._compiled:
-            function = getattr(self, f"_{name}")
-            if self.execution != "eager":
-                function = tf.function(function, jit_compile=self.jit_compile or None, autograph=False)
-            self._compiled[key] = function
+            # The number of rows stays open, as in `fit`: TensorFlow would turn the division by a known one into a product.
+            counts = [tf.TensorSpec((), tf.int32)] * (3 if name == "steps" else 0)
+            signature = counts + [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in rows]
+            self._compiled[key] = tf.function(
+                getattr(self, f"_{name}"), input_signature=signature, jit_compile=self.jit_compile or None, autograph=False
+            )
         return self._compiled[key]
 
     # -------------------------------------------------------------------------------------------------- watching
@@ -187,16 +221,18 @@ class Trainer:
         if not on:
             self._watch = None
         elif self._watch is None:
-            means = [part for mean in (self.mean_loss, self.mean_accuracy) for part in (mean.total, mean.count)]
-            state = [*self.network.weights, *self.optimizer.variables, *means]
-            count = len(self.network.weights)
-            self._watch = Watch(state, count, ((self.model.inputs,), target_shape, (self.model.outputs,)), self.train.batch_size)
+            net, means = self.network, (self.mean_loss, self.mean_metric)
+            running = [part for mean in means for part in (mean.total, mean.count)]
+            state = (net.weights, net.trainable_weights, self.optimizer.variables, net.seeds, running)
+            shapes = ((self.model.inputs,), target_shape, (self.model.outputs,))
+            self._watch = Watch(state, shapes, self.train.batch_size, self.train.metric)
             self._compiled = {key: function for key, function in self._compiled.items() if not key[1]}
 
     def _end_epoch(self, epoch: int, given: Feed, sink: records.Sink | None) -> dict[str, float]:
-        logs = {"loss": self.mean_loss.result().numpy(), "accuracy": self.mean_accuracy.result().numpy()}
+        metric = self.train.metric
+        logs = {"loss": self.mean_loss.result().numpy(), metric: self.mean_metric.result().numpy()}
         if given.x_test is not None:
-            logs["val_loss"], logs["val_accuracy"] = self._evaluate(given.x_test, given.y_test, INFERENCE_BATCH)
+            logs["val_loss"], logs[f"val_{metric}"] = self._evaluate(given.x_test, given.y_test, INFERENCE_BATCH)
         if sink is not None:
             predictions = None if given.x_test is None else self.predict(given.x_test)
             sink(records.EpochRecord(epoch=epoch + 1, predictions=predictions, **logs))
@@ -205,37 +241,44 @@ class Trainer:
     # ------------------------------------------------------------------------------------------------- inference
 
     def predict(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
-        """Logits (n, classes); x (n, inputs). Keras: ``Model.predict``."""
-        x = as_rows(x, self.model.inputs, self.model.dtype)
-        call = self._function("logits")
-        parts = [call(tf.constant(x[start : start + batch_size])) for start in range(0, len(x), batch_size)]
+        """Logits (n, outputs) in the type of the weights; x (n, inputs). Keras: ``Model.predict``."""
+        x = as_rows(x, self.model.inputs, self.model.variable_dtype)
+        batches = [tf.constant(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
+        parts = [self._function("logits", rows)(rows) for rows in batches]
         return np.concatenate([np.zeros((0, self.model.outputs), x.dtype), *(part.numpy() for part in parts)])
 
     def predict_proba(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
-        """Probabilities (n, classes), each row with sum 1: softmax on the outside of the net."""
-        return tf.nn.softmax(self.predict(x, batch_size)).numpy()
+        """Probabilities on the outside of the net: softmax, rows (n, classes) with sum 1; of a binary loss the sigmoid, for one
+        output as (n, 2), the probabilities of 0 and 1.
+
+        Raises:
+            InputError: a regression has none.
+        """
+        logits = self.predict(x, batch_size)
+        if link(self.model, self.train) == "softmax":
+            return tf.nn.softmax(logits).numpy()
+        return both(tf.nn.sigmoid(logits).numpy())
 
     def evaluate(self, x: Any, y: Any, batch_size: int = INFERENCE_BATCH) -> tuple[float, float]:
-        """Loss and accuracy. Keras: ``Model.evaluate``."""
+        """Loss, and accuracy or mean absolute error. Keras: ``Model.evaluate``."""
         given = feed((x, y), self.model, self.train)
         loss, accuracy = self._evaluate(given.x, given.y, batch_size)
         return float(loss), float(accuracy)
 
     def _evaluate(self, x: np.ndarray, y: np.ndarray | None, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
         assert y is not None
-        self.mean_loss.reset()
-        self.mean_accuracy.reset()
-        call = self._function("test")
+        self._reset_means()
         for start in range(0, len(x), batch_size):
-            call(tf.constant(x[start : start + batch_size]), tf.constant(y[start : start + batch_size]))
-        return self.mean_loss.result().numpy(), self.mean_accuracy.result().numpy()
+            rows = [tf.constant(part[start : start + batch_size]) for part in (x, y)]
+            self._function("test", *rows)(*rows)
+        return self.mean_loss.result().numpy(), self.mean_metric.result().numpy()
 
     def _logits(self, x: tf.Tensor) -> tf.Tensor:
-        return self.network(x)
+        return tf.cast(self.network(x), self.model.variable_dtype)
 
     def _test(self, x: tf.Tensor, y: tf.Tensor) -> None:
         logits = self.network(x)
-        self._measure(y, logits, self.reduction(self.loss(y, logits)))
+        self._measure(y, logits, losses.total(self.reduction(self.loss(y, logits)), self.network.penalties()))
 
     # ------------------------------------------------------------------------------------------ weights and files
 
@@ -244,8 +287,9 @@ class Trainer:
         return [weight.numpy() for weight in self.network.weights]
 
     def state(self) -> records.State:
-        """Copies of the weights and of the optimiser's variables."""
-        return records.State(weights=self.weights(), slots=[slot.numpy() for slot in self.optimizer.variables])
+        """Copies of the weights, of the optimiser's variables and of the Dropouts' seeds."""
+        slots, seeds = ([one.numpy() for one in group] for group in (self.optimizer.variables, self.network.seeds))
+        return records.State(weights=self.weights(), slots=slots, seeds=seeds)
 
     def restore(self, state: records.State) -> None:
         """Put back what ``state`` gave.
@@ -253,10 +297,9 @@ class Trainer:
         Raises:
             InputError: shapes or counts that do not fit; nothing is changed then.
         """
-        state = checked_state(state, self.model, self.state().slots)
-        for variable, value in zip(self.network.weights, state.weights, strict=True):
-            variable.assign(value)
-        for variable, value in zip(self.optimizer.variables, state.slots, strict=True):
+        state = checked_state(state, self.model, self.state())
+        variables = [*self.network.weights, *self.optimizer.variables, *self.network.seeds]
+        for variable, value in zip(variables, [*state.weights, *state.slots, *state.seeds], strict=True):
             variable.assign(value)
 
     def load(self, weights: Sequence[np.ndarray] | str | Path) -> None:
@@ -268,11 +311,14 @@ class Trainer:
         if isinstance(weights, str | Path):
             storage.read(weights, self)
         else:
-            self.restore(records.State(weights=checked(weights, self.model), slots=self.state().slots))
+            self.restore(replace(self.state(), weights=checked(weights, self.model)))
 
-    def save(self, path: str | Path) -> None:
-        """Write weights and optimiser to a ``.weights.h5`` file that both wings and plain Keras load."""
-        storage.write(path, self)
+    def save(self, path: str | Path, data: Dataset | None = None) -> None:
+        """Write weights and optimiser to a ``.weights.h5`` file that both wings and plain Keras load.
+
+        The file names the classes and describes the rows of ``data``, or else of the data set that was trained on last.
+        """
+        storage.write(path, self, self.card if data is None else DataCard.of(data))
 
     def summary(self, print_fn=print) -> None:
         """Print the layers with their shapes and parameters. Keras: ``Model.summary``."""

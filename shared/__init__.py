@@ -6,21 +6,45 @@ and no comparison could see it. ``tests/test_house.py`` reads the source and enf
 """
 
 from shared.batches import BatchPlan
-from shared.data import Dataset, load_digits, load_file
+from shared.data import Dataset, load_cats, load_digits, load_file, load_signs
 from shared.errors import InputError
 from shared.records import History
-from shared.spec import DenseSpec, ModelSpec, TrainSpec
+from shared.spec import (
+    ActivationSpec,
+    BatchNormalizationSpec,
+    CosineDecaySpec,
+    DenseSpec,
+    DropoutSpec,
+    ExponentialDecaySpec,
+    InverseTimeDecaySpec,
+    L1L2Spec,
+    ModelSpec,
+    PiecewiseConstantDecaySpec,
+    PolynomialDecaySpec,
+    TrainSpec,
+)
 
 PROJECT = "keras-lockstep"  # by this mark each wing knows that the package named ``shared`` is ours
 
 __all__ = [
+    "ActivationSpec",
+    "BatchNormalizationSpec",
     "BatchPlan",
+    "CosineDecaySpec",
     "Dataset",
     "DenseSpec",
+    "DropoutSpec",
+    "ExponentialDecaySpec",
     "History",
     "InputError",
+    "InverseTimeDecaySpec",
+    "L1L2Spec",
     "ModelSpec",
+    "PiecewiseConstantDecaySpec",
+    "PolynomialDecaySpec",
     "TrainSpec",
+    "load_cats",
     "load_digits",
     "load_file",
+    "load_signs",
 ]

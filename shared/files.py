@@ -1,6 +1,7 @@
 """Writing files so that nothing half-written is ever seen under the final name."""
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def check_writable(path: str | Path) -> None:
     Raises:
         InputError: as for ``write_whole``.
     """
-    _write(Path(path), b"", keep=False)
+    _write({Path(path): b""}, keep=False)
 
 
 def write_whole(path: str | Path, text: str) -> None:
@@ -22,20 +23,35 @@ def write_whole(path: str | Path, text: str) -> None:
     Raises:
         InputError: the path is a folder, or lies in one that does not exist or cannot be written to.
     """
-    _write(Path(path), text.encode("utf-8", "backslashreplace"), keep=True)
+    _write({Path(path): text.encode("utf-8", "backslashreplace")}, keep=True)
 
 
-def _write(path: Path, content: bytes, keep: bool) -> None:
-    unfinished = path.parent / f".{os.getpid()}.{path.name}"
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write several files; none gets its name before all of them are complete.
+
+    Raises:
+        InputError: as for ``write_whole``.
+    """
+    _write(contents, keep=True)
+
+
+def _write(contents: Mapping[Path, bytes], keep: bool) -> None:
+    unfinished = {path: path.parent / f".{os.getpid()}.{path.name}" for path in contents}
+    at = Path()
     try:
-        unfinished.write_bytes(content)
-        if path.is_dir():
-            raise IsADirectoryError(None, "is a folder")
+        for path, content in contents.items():
+            at = path
+            unfinished[path].write_bytes(content)
+            if path.is_dir():
+                raise IsADirectoryError(None, "is a folder")
         if keep:
-            os.replace(unfinished, path)
+            for path in contents:
+                at = path
+                os.replace(unfinished[path], path)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         why = getattr(error, "strerror", None) or error
-        raise InputError(f"The file must be writable. Received: {str(path)!r} ({why}). Choose another.") from None
+        raise InputError(f"The file must be writable. Received: {str(at)!r} ({why}). Choose another.") from None
     finally:
-        with suppress(OSError, ValueError):
-            unfinished.unlink(missing_ok=True)
+        for path in unfinished.values():
+            with suppress(OSError, ValueError):
+                path.unlink(missing_ok=True)

@@ -26,10 +26,12 @@ STAGES = STEP_STAGES + EPOCH_STAGES
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Everything that the next step depends on: weights and the optimiser's variables, both in Keras's order."""
+    """Everything that the next step depends on: weights and the optimiser's variables, both in Keras's order, and for each
+    Dropout its seed and its count of calls, int64 (2,)."""
 
     weights: list[np.ndarray]
     slots: list[np.ndarray]
+    seeds: list[np.ndarray] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +39,10 @@ class StepRecord:
     """One step as it ran. ``epoch`` and ``step`` count from 1, ``step`` through all epochs.
 
     Shapes: inputs (batch, columns) as the first layer saw them, targets (batch,) or (batch, classes) as the loss saw them,
-    logits (batch, classes), example_losses (batch,), loss (), gradients and weights as the net's weights, slots as the
-    optimiser's variables (iteration, learning_rate, ...), running (2,): loss and accuracy of the epoch so far.
+    logits (batch, classes), example_losses (batch,) before they are weighed, loss () with what regularisers add, gradients as
+    the weights that have one, weights as all of the net's, slots as the optimiser's variables (iteration, learning_rate, ...),
+    seeds as in ``State``, running (2,): loss and ``metric`` of the epoch so far. The gradients are those handed to the optimiser,
+    before it clips them; of a net in mixed float16 they are scaled with the loss.
     """
 
     epoch: int
@@ -52,22 +56,27 @@ class StepRecord:
     slots: list[np.ndarray]
     weights: list[np.ndarray]
     running: np.ndarray
+    seeds: list[np.ndarray] = field(default_factory=list)
+    metric: str = "accuracy"
 
     @property
     def state(self) -> State:
         """The state after this step."""
-        return State(weights=self.weights, slots=self.slots)
+        return State(weights=self.weights, slots=self.slots, seeds=self.seeds)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EpochRecord:
-    """The end of an epoch: its loss and accuracy and, where there is a test set, those on it and its logits (rows, classes)."""
+    """The end of an epoch: its loss and its accuracy, or a regression's mean absolute error, and, where there is a test set,
+    those on it and the logits (rows, outputs)."""
 
     epoch: int
     loss: np.ndarray
-    accuracy: np.ndarray
+    accuracy: np.ndarray | None = None
+    mean_absolute_error: np.ndarray | None = None
     val_loss: np.ndarray | None = None
     val_accuracy: np.ndarray | None = None
+    val_mean_absolute_error: np.ndarray | None = None
     predictions: np.ndarray | None = None
 
 
@@ -79,13 +88,16 @@ Sink = Callable[[Record], None]
 class History:
     """What ``fit`` returns. Keras: ``keras.callbacks.History``.
 
-    Each list has one float an epoch; the ``val_`` lists are empty where nothing was validated.
+    Each list has one float an epoch; the ``val_`` lists are empty where nothing was validated. A regression has
+    ``mean_absolute_error`` in place of ``accuracy``.
     """
 
     loss: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
+    mean_absolute_error: list[float] = field(default_factory=list)
     val_loss: list[float] = field(default_factory=list)
     val_accuracy: list[float] = field(default_factory=list)
+    val_mean_absolute_error: list[float] = field(default_factory=list)
     execution: str = ""
     jit_compile: bool = False
     trace: list[Record] | None = None
@@ -103,7 +115,7 @@ class History:
     @property
     def history(self) -> dict[str, list[float]]:
         """The curves as a dictionary, as on Keras's object."""
-        names = ("accuracy", "loss", "val_accuracy", "val_loss")
+        names = ("accuracy", "loss", "mean_absolute_error", "val_accuracy", "val_loss", "val_mean_absolute_error")
         return {name: list(getattr(self, name)) for name in names if getattr(self, name)}
 
 

@@ -1,11 +1,12 @@
 """Lists of weights and files of weights: checked against a spec before they reach a net.
 
 The file format is Keras's own ``.weights.h5``: ``layers/dense/vars/0`` is the first kernel and ``layers/dense/vars/1`` its
-bias, then ``layers/dense_1/...``; the optimiser's variables stand in ``optimizer/vars/0``, ``1``, ... Root attributes say what
-the net is.
+bias, then ``layers/dense_1/...``, ``layers/batch_normalization/...``; the optimiser's variables stand in ``optimizer/vars/0``,
+``1``, ... Root attributes say what the net is. How often a Dropout has been called is not in the file, as in Keras's own.
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from shared.data.card import ATTRIBUTES, DataCard
 from shared.data.hdf5 import guarded
 from shared.errors import InputError
 from shared.files import check_writable
 from shared.records import State
 from shared.spec import ModelSpec, TrainSpec
-
-PREPROCESSING = "uint8 pictures are divided by 255 and flattened; floats are taken as they are"
 
 
 def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]:
@@ -42,35 +42,42 @@ def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]
             f"Weights must be numbers of the shapes {', '.join(f'{name} {shape}' for name, shape in shapes.items())}. "
             f"Received: {received}. Give kernel, then bias, layer by layer."
         )
-    return [array.astype(model.dtype) for array in arrays]
+    return [array.astype(model.variable_dtype) for array in arrays]
 
 
-def checked_state(state: State, model: ModelSpec, slots: Sequence[np.ndarray]) -> State:
-    """``state`` with its weights in the net's dtype and its slots in the shapes and dtypes of ``slots``.
+def checked_state(state: State, model: ModelSpec, like: State) -> State:
+    """``state`` with its weights in the net's dtype and the rest in the shapes and dtypes of ``like``.
 
     Raises:
-        InputError: weights that do not fit, or another count or shape of slots.
+        InputError: weights that do not fit, or another count or shape of slots or seeds.
     """
-    given = [np.asarray(slot) for slot in state.slots]
-    if [slot.shape for slot in given] != [slot.shape for slot in slots]:
+    rest = [*like.slots, *like.seeds]
+    given = [np.asarray(value) for value in (*state.slots, *state.seeds)]
+    if [value.shape for value in given] != [value.shape for value in rest] or len(state.seeds) != len(like.seeds):
         raise InputError(
-            f"A state needs the optimiser's variables, {len(slots)} of them. Received: {len(given)}, or other shapes. "
+            f"A state needs the optimiser's variables, {len(like.slots)}, and the seeds of Dropouts, {len(like.seeds)}. "
+            f"Received: {len(state.slots)} and {len(state.seeds)}, or other shapes. "
             "Give what state() of a trainer with the same specs returned."
         )
-    right = [slot.astype(like.dtype) for slot, like in zip(given, slots, strict=True)]
-    return State(weights=checked(state.weights, model), slots=right)
+    right = [value.astype(one.dtype) for value, one in zip(given, rest, strict=True)]
+    return State(weights=checked(state.weights, model), slots=right[: len(like.slots)], seeds=right[len(like.slots) :])
 
 
-def layer_group(position: int) -> str:
-    """Keras's name for the group of the layer at ``position``: its class and a number, whatever the layer is called."""
-    return f"layers/dense_{position}/vars" if position else "layers/dense/vars"
+def layer_groups(model: ModelSpec) -> list[str]:
+    """Keras's name for the group of each layer: its class and how many of that came before, whatever the layer is called."""
+    groups: list[str] = []
+    for layer in model.layers:
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", layer.CLASS_NAME).lower()
+        before = sum(group == kind or re.fullmatch(rf"{kind}_\d+", group) is not None for group in groups)
+        groups.append(f"{kind}_{before}" if before else kind)
+    return [f"layers/{group}/vars" for group in groups]
 
 
-def read_state(path: str | Path, model: ModelSpec, slots: list[np.ndarray]) -> State:
+def read_state(path: str | Path, model: ModelSpec, state: State) -> State:
     """Weights and optimiser variables of a file that either wing or plain Keras wrote.
 
     Args:
-        slots: what the optimiser holds now, for the shapes; kept where the file has no optimiser.
+        state: the trainer's now, for the shapes; what the file does not hold is kept.
 
     Raises:
         InputError: the file cannot be read, or belongs to another net or optimiser.
@@ -78,14 +85,18 @@ def read_state(path: str | Path, model: ModelSpec, slots: list[np.ndarray]) -> S
     with guarded(path) as file:
         if "lockstep_model" in file.attributes():
             _check_kind(ModelSpec.from_json(str(file.attribute("lockstep_model"))), model, path)
+        groups = layer_groups(model)
         weights = [
-            file.array(f"{layer_group(position)}/{part}", kinds="f") for position in range(len(model.layers)) for part in (0, 1)
+            file.array(f"{group}/{at}", kinds="f")
+            for group, (layer, inputs) in zip(groups, model.stack, strict=True)
+            for at in range(len(layer.shapes(inputs)))
         ]
-        if file.has(layer_group(len(model.layers))):
+        if len(file.names("layers")) > len(groups):
             raise InputError(
-                f"A weights file must be the net's: {len(model.layers)} layers. Received: more of them in {str(path)!r}. "
+                f"A weights file must be the net's: {len(groups)} layers. Received: more of them in {str(path)!r}. "
                 "Build the trainer with the ModelSpec that the file was written with."
             )
+        slots = state.slots
         if file.has("optimizer/vars") and file.names("optimizer/vars"):
             names = file.names("optimizer/vars")
             if len(names) != len(slots):
@@ -97,23 +108,72 @@ def read_state(path: str | Path, model: ModelSpec, slots: list[np.ndarray]) -> S
                 file.array(f"optimizer/vars/{name}", shape=slot.shape).astype(slot.dtype)
                 for name, slot in zip(names, slots, strict=True)
             ]
-    return State(weights=checked(weights, model), slots=slots)
+    return State(weights=checked(weights, model), slots=slots, seeds=state.seeds)
 
 
 def _check_kind(written_for: ModelSpec, model: ModelSpec, path: str | Path) -> None:
     """Equal shapes are not enough: with other activations the same weights are another net."""
-    theirs, ours = ([(layer.units, layer.activation) for layer in spec.layers] for spec in (written_for, model))
-    if (written_for.inputs, theirs) != (model.inputs, ours):
+    theirs, ours = (_kind(spec) for spec in (written_for, model))
+    if theirs != ours:
         raise InputError(
-            f"A weights file must be the net's: {model.inputs} inputs, {ours}. "
-            f"Received: {written_for.inputs} inputs, {theirs} in {str(path)!r}. "
+            f"A weights file must be the net's: {ours}. Received: {theirs} in {str(path)!r}. "
             "Build the trainer with the ModelSpec that the file was written with."
         )
 
 
-@contextmanager
-def written(path: str | Path, model: ModelSpec, train: TrainSpec) -> Iterator[Path]:
-    """A temporary path to write a weights file to; at the end of the block it is complete at ``path``, or nothing is there.
+def _kind(model: ModelSpec) -> str:
+    """What decides how weights are used: columns, kinds of layers, activations, and a batch normalisation's epsilon."""
+    parts = [f"{model.inputs} inputs"]
+    for layer in model.layers:
+        shown = {name: getattr(layer, name) for name in ("units", "activation", "epsilon") if hasattr(layer, name)}
+        parts.append(f"{layer.CLASS_NAME}({', '.join(f'{name}={value}' for name, value in shown.items())})")
+    return ", ".join(parts)
+
+
+def read_card(path: str | Path) -> DataCard | None:
+    """What a weights file says of its data; None where it says nothing, as plain Keras's files do.
+
+    Raises:
+        InputError: the file cannot be read, or says what no ``DataCard`` does.
+    """
+    with guarded(path) as file:
+        if not set(ATTRIBUTES[:2]) <= set(file.attributes()):
+            return None
+        texts = {name: file.attribute(name) for name in ATTRIBUTES[:2]}
+    try:
+        return DataCard.from_attributes(texts)
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from None
+
+
+def read_specs(path: str | Path) -> tuple[ModelSpec, TrainSpec, DataCard]:
+    """All that it takes to build the trainer whose ``save`` wrote a file, and to name what it predicts.
+
+    Raises:
+        InputError: the file cannot be read, or was not written by ``save``, or its net has not one output a class.
+    """
+    card = read_card(path)
+    with guarded(path) as file:
+        if card is None or not {"lockstep_model", "lockstep_train"} <= set(file.attributes()):
+            raise InputError(
+                "A net can be used without its data if its file says what it is. "
+                f"Received: {str(path)!r}, which does not. Write it with lockstep train or Trainer.save(path, data)."
+            )
+        texts = [str(file.attribute(name)) for name in ("lockstep_model", "lockstep_train")]
+    try:
+        model, train = ModelSpec.from_json(texts[0]), TrainSpec.from_json(texts[1])
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from None
+    if model.outputs != len(card.classes):
+        raise InputError(
+            f"A net that names what it sees has an output for each class. Received: {model.outputs} outputs and "
+            f"{len(card.classes)} classes in {str(path)!r}. Save it again with save(path, data)."
+        )
+    return model, train, card
+
+
+def check_path(path: str | Path) -> Path:
+    """Refuse now what ``written`` could not write later.
 
     Raises:
         InputError: a name without ``.weights.h5``, which Keras asks for, or a path that cannot be written to.
@@ -125,13 +185,24 @@ def written(path: str | Path, model: ModelSpec, train: TrainSpec) -> Iterator[Pa
             f"Use {path.name.split('.')[0] + '.weights.h5'!r}, and make the folder."
         )
     check_writable(path)
+    return path
+
+
+@contextmanager
+def written(path: str | Path, model: ModelSpec, train: TrainSpec, card: DataCard) -> Iterator[Path]:
+    """A temporary path to write a weights file to; at the end of the block it is complete at ``path``, or nothing is there.
+
+    Raises:
+        InputError: as for ``check_path``.
+    """
+    path = check_path(path)
     unfinished = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield unfinished
         with h5py.File(unfinished, "r+") as file:
             file.attrs["lockstep_model"] = model.to_json()
             file.attrs["lockstep_train"] = train.to_json()
-            file.attrs["lockstep_preprocessing"] = PREPROCESSING
+            file.attrs.update(card.to_attributes())
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -1,13 +1,29 @@
 """The one table of cases that is run on both wings and compared at 0 ULP.
 
-``QUICK`` covers every public component at least once (``tests/test_parity.py`` checks that). ``LONG`` crosses every optimiser,
-loss and depth with four batch sizes, float32 and float64 in turn.
+``QUICK`` and ``GROWN`` cover every public component at least once (``tests/test_parity.py`` checks that). ``LONG`` crosses every
+optimiser, loss and depth with four batch sizes, float32 and float64 in turn.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
 
-from shared.spec import DenseSpec, ModelSpec, TrainSpec
+import numpy as np
+
+from shared.spec import (
+    ActivationSpec,
+    BatchNormalizationSpec,
+    CosineDecaySpec,
+    DenseSpec,
+    DropoutSpec,
+    ExponentialDecaySpec,
+    InverseTimeDecaySpec,
+    L1L2Spec,
+    ModelSpec,
+    PiecewiseConstantDecaySpec,
+    PolynomialDecaySpec,
+    TrainSpec,
+)
 
 ROWS, COLUMNS, CLASSES, EPOCHS = 23, 12, 5, 10
 
@@ -75,4 +91,100 @@ LONG = [
     for (optimizer, loss, depth), (batch, dtype) in product(
         product(OPTIMIZERS, LOSSES, HIDDEN), [(1, "float32"), (7, "float64"), (10, "float32"), (64, "float64")]
     )
+]
+
+
+# ------------------------------------------------------------------------------------------- what came after the first table
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A net and a training written out, with the options of ``fit``.
+
+    ``xla``: compared under XLA in the quick run too. ``eager``: whether eager code has the same bits (docs/parity.md).
+    """
+
+    name: str
+    layers: tuple
+    settings: dict[str, Any]
+    dtype: str = "float32"
+    options: dict[str, Any] = field(default_factory=dict)
+    xla: bool = False
+    eager: bool = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def model(self) -> ModelSpec:
+        """The net."""
+        return ModelSpec(inputs=COLUMNS, layers=self.layers, dtype=self.dtype)
+
+    @property
+    def train(self) -> TrainSpec:
+        """The training."""
+        return TrainSpec(**{"batch_size": 7, "epochs": EPOCHS, "seed": 11, **self.settings})
+
+
+def dense(units: int, name: str, **settings: Any) -> DenseSpec:
+    """A layer in few words."""
+    return DenseSpec(units=units, name=name, **settings)
+
+
+ONE, TWO, BOTH = L1L2Spec(l1=0.01), L1L2Spec(l2=0.02), L1L2Spec(l1=0.01, l2=0.02)
+RELU = ActivationSpec(activation="relu", name="A1")
+PLAIN = (dense(8, "L1", activation="relu"), dense(CLASSES, "L2"))
+NORMALISED = (dense(8, "L1", use_bias=False), BatchNormalizationSpec(name="B1"), RELU, dense(CLASSES, "L2"))
+DROPPED = (DropoutSpec(rate=0.2, name="D1"), *PLAIN[:1], DropoutSpec(rate=0.5, name="D2"), *PLAIN[1:])
+EVERYTHING = (
+    dense(8, "L1", use_bias=False, kernel_regularizer=TWO),
+    BatchNormalizationSpec(momentum=0.9, epsilon=1e-5, name="B1"),
+    RELU,
+    DropoutSpec(rate=0.3, name="D1"),
+    dense(6, "L2", activation="sigmoid", kernel_regularizer=ONE, bias_regularizer=TWO),
+    dense(CLASSES, "L3"),
+)
+SINGLE = (*PLAIN[:1], dense(1, "L2"))
+EXPONENTIAL = ExponentialDecaySpec(initial_learning_rate=0.05, decay_steps=7, decay_rate=0.8)
+STAIRS = ExponentialDecaySpec(initial_learning_rate=0.05, decay_steps=7, decay_rate=0.8, staircase=True)
+INVERSE = InverseTimeDecaySpec(initial_learning_rate=0.05, decay_steps=5, decay_rate=0.5)
+POLYNOMIAL = PolynomialDecaySpec(initial_learning_rate=0.05, decay_steps=9, power=2.0, cycle=True)
+COSINE = CosineDecaySpec(initial_learning_rate=0.01, decay_steps=20, alpha=0.1, warmup_target=0.05, warmup_steps=6)
+PIECES = PiecewiseConstantDecaySpec(boundaries=(5, 12), values=(0.05, 0.01, 0.002))
+WEIGHTS = np.linspace(0.0, 2.0, ROWS)
+
+GROWN = [
+    Grown("batch-normalisation", NORMALISED, {"optimizer": "adam", "learning_rate": 0.01}, xla=True),
+    Grown("dropout", DROPPED, {"optimizer": "sgd", "learning_rate": 0.02, "momentum": 0.9}),
+    Grown(
+        "everything-rmsprop",
+        EVERYTHING,
+        {"optimizer": "rmsprop", "learning_rate": EXPONENTIAL, "momentum": 0.9, "centered": True, "clipnorm": 0.1},
+        "float64",
+        xla=True,
+        eager=False,
+    ),
+    Grown(
+        "both-penalties",
+        (dense(8, "L1", activation="relu", kernel_regularizer=BOTH, bias_regularizer=BOTH), *PLAIN[1:]),
+        {"optimizer": "adam", "learning_rate": COSINE},
+    ),
+    Grown("adagrad-global-norm", PLAIN, {"optimizer": "adagrad", "learning_rate": INVERSE, "global_clipnorm": 0.05}),
+    Grown("adamw-ema", PLAIN, {"optimizer": "adamw", "use_ema": True, "ema_momentum": 0.9, "ema_overwrite_frequency": 5}),
+    Grown("lion-decay", PLAIN, {"optimizer": "lion", "learning_rate": POLYNOMIAL, "weight_decay": 0.1}, "float64"),
+    Grown("nadam-clipped", PLAIN, {"optimizer": "nadam", "learning_rate": PIECES, "clipvalue": 0.02}),
+    Grown("accumulated", NORMALISED, {"optimizer": "adam", "gradient_accumulation_steps": 3, "use_ema": True}),
+    Grown("bfloat16", EVERYTHING, {"optimizer": "adam", "learning_rate": STAIRS}, "mixed_bfloat16"),
+    Grown("float16", NORMALISED, {"optimizer": "adam", "learning_rate": 0.01}, "mixed_float16", xla=True),
+    Grown("smoothed", PLAIN, {"loss": "categorical_crossentropy", "label_smoothing": 0.1}, options={"sample_weight": WEIGHTS}),
+    Grown("binary", SINGLE, {"loss": "binary_crossentropy", "label_smoothing": 0.1}, options={"class_weight": {1: 3.0}}),
+    Grown(
+        "regression",
+        SINGLE,
+        {"loss": "mean_squared_error", "optimizer": "rmsprop"},
+        "float64",
+        {"sample_weight": WEIGHTS},
+        eager=False,
+    ),
+    Grown("weighed-classes", PLAIN, {"optimizer": "nadam"}, options={"class_weight": {0: 2.0, 3: 0.5}}),
 ]

@@ -180,6 +180,7 @@ BAD_INPUT = [
     (["good.h5", "--learning-rate", "0"], "learning_rate=0.0"),
     (["good.h5", "--optimizer", "best"], "optimizer='best'"),
     (["good.h5", "--momentum", "0.9"], "momentum=0.9"),
+    (["good.h5", "--optimizer", "rmsprop", "--sides", "tf1,keras"], "optimizer='rmsprop'"),
     (["good.h5", "--optimizer", "sgd", "--nesterov"], "momentum=0.9"),
     (["good.h5", "--dtype", "float16"], "dtype='float16'"),
     (["good.h5", "--html", "nowhere/report.html"], "nowhere/report.html"),

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lockstep.divergence import Divergence, Tally, distances, gap, same_bits, tensors, ulp_text
+from lockstep.divergence import Divergence, Names, Tally, distances, gap, same_bits, tensors, ulp_text
 from lockstep.floor import Floor
 from lockstep.streams import together
 from lockstep.verdict import judge
-from shared.records import STEP_STAGES, EpochRecord, History, StepRecord
+from shared.records import STEP_STAGES, EpochRecord, History, State, StepRecord
 
 FLOATS = [np.float16, np.float32, np.float64]
 
@@ -164,6 +164,7 @@ def test_ulp_reads_well():
 # ------------------------------------------------------------------------------------------------------------------- Tally
 
 WEIGHTS, SLOTS = ("L1/kernel", "L1/bias"), ("iteration", "learning_rate")
+NAMES = Names(WEIGHTS, WEIGHTS, SLOTS)
 
 
 def step(number=1, epoch=1, **changes):
@@ -209,7 +210,7 @@ STAGE_OF = {
 
 @pytest.mark.parametrize("field", list(STAGE_OF))
 def test_each_stage_of_a_step_is_seen(field):
-    tally = Tally(WEIGHTS, SLOTS)
+    tally = Tally(NAMES)
     tally.see(step(1), step(1))
     assert tally.first is None
     tally.see(step(2, **{field: other(getattr(step(2), field))}), step(2))
@@ -224,13 +225,13 @@ def test_each_stage_of_a_step_is_seen(field):
 def test_the_first_difference_follows_the_order_of_the_stages():
     fields = list(STAGE_OF)
     for at, earliest in enumerate(fields):
-        tally = Tally(WEIGHTS, SLOTS)
+        tally = Tally(NAMES)
         tally.see(step(1, **{field: other(getattr(step(1), field)) for field in fields[at:]}), step(1))
         assert tally.first.stage == STAGE_OF[earliest][0]
 
 
 def test_the_first_difference_stays_the_first():
-    tally = Tally(WEIGHTS, SLOTS)
+    tally = Tally(NAMES)
     tally.see(step(1, running=other(step(1).running)), step(1))
     tally.see(step(2, targets=np.array([5, 6], np.float32)), step(2))
     assert (tally.first.step, tally.first.stage) == (1, "running metric")
@@ -248,7 +249,7 @@ def test_the_first_difference_stays_the_first():
     ],
 )
 def test_each_stage_of_an_epoch_is_seen(field, stage):
-    tally = Tally(WEIGHTS, SLOTS)
+    tally = Tally(NAMES)
     tally.see(step(1), step(1))
     tally.see(end(**{field: other(getattr(end(), field))}), end())
     assert (tally.first.epoch, tally.first.step, tally.first.stage) == (1, 1, stage)
@@ -256,33 +257,33 @@ def test_each_stage_of_an_epoch_is_seen(field, stage):
 
 def test_the_state_before_the_first_step_is_seen():
     kernel, bias = step().weights
-    tally = Tally(WEIGHTS, SLOTS)
-    tally.see_start([kernel, other(bias)], [kernel, bias], (step().slots, step().slots))
+    tally = Tally(NAMES)
+    tally.see_start(State(weights=[kernel, other(bias)], slots=step().slots), step().state)
     assert tally.first == Divergence(1, 1, "weights in", "L1/bias", tally.first.max_abs, 1)
 
 
 def test_sides_out_of_step_are_an_error():
     with pytest.raises(RuntimeError, match="out of step"):
-        Tally(WEIGHTS, SLOTS).see(step(), end())
+        Tally(NAMES).see(step(), end())
 
 
 @pytest.mark.parametrize("change", [{"predictions": None}, {"predictions": None, "val_loss": None, "val_accuracy": None}])
 def test_a_side_that_validates_where_the_other_does_not_never_passes(change):
     for left, right in ((end(**change), end()), (end(), end(**change))):
-        tally = Tally(WEIGHTS, SLOTS)
+        tally = Tally(NAMES)
         tally.see(step(), step())
         with pytest.raises(ValueError, match="zip"):
             tally.see(left, right)
 
 
 def test_records_of_other_steps_never_pass():
-    tally = Tally(WEIGHTS, SLOTS)
+    tally = Tally(NAMES)
     tally.see(step(1), step(2))
     assert tally.first is not None
 
 
 def test_nan_on_both_sides_is_a_difference():
-    tally = Tally(WEIGHTS, SLOTS)
+    tally = Tally(NAMES)
     tally.see(step(loss=np.float32(math.nan)), step(loss=np.float32(math.nan)))
     assert tally.first.stage == "loss"
     assert tally.max_ulp == math.inf
@@ -294,16 +295,16 @@ def test_nan_on_both_sides_is_a_difference():
 
 def test_a_comparison_of_nothing_is_never_identical():
     histories = (History(loss=[1.0], accuracy=[1.0]), History(loss=[1.0], accuracy=[1.0]))
-    empty = Tally(WEIGHTS, SLOTS)
+    empty = Tally(NAMES)
     assert judge(empty, None, "left", histories, (0, 0)).verdict == "different"
-    start_only = Tally(WEIGHTS, SLOTS)
-    start_only.see_start(step().weights, step().weights, (step().slots, step().slots))
+    start_only = Tally(NAMES)
+    start_only.see_start(step().state, step().state)
     assert judge(start_only, None, "left", histories, (0, 0)).verdict == "different"
-    epochs_only = Tally(WEIGHTS, SLOTS)
+    epochs_only = Tally(NAMES)
     epochs_only.see(end(), end())
     assert judge(epochs_only, None, "left", histories, (0, 1)).verdict == "different"
     nothing = {name: np.zeros((0,), np.float32) for name in ("inputs", "targets", "logits", "example_losses", "loss", "running")}
-    hollow = Tally((), ())
+    hollow = Tally(Names((), (), ()))
     hollow.see(
         step(**{**nothing, "running": [nothing["running"]] * 2}, gradients=[], slots=[], weights=[]),
         step(**{**nothing, "running": [nothing["running"]] * 2}, gradients=[], slots=[], weights=[]),
@@ -312,7 +313,7 @@ def test_a_comparison_of_nothing_is_never_identical():
 
 
 def test_equal_records_are_identical():
-    tally = Tally(WEIGHTS, SLOTS)
+    tally = Tally(NAMES)
     tally.see(step(), step())
     judgement = judge(tally, None, "left", (History(), History()), (1, 0))
     assert judgement.verdict == "identical"
@@ -321,18 +322,18 @@ def test_equal_records_are_identical():
 
 def flat(record, value=0.0):
     """A floor of ``value`` for every tensor of a record."""
-    return {(stage, tensor): value for stage, tensor, _ in tensors(record, WEIGHTS, SLOTS)}
+    return {(stage, tensor): value for stage, tensor, _ in tensors(record, NAMES)}
 
 
 def judged(left, right, floor=1e-9, one_step=1e-9, ending=None):
     """The verdict on one step (and perhaps the end of an epoch) whose curves agree, above floors of that height."""
-    tally = Tally(WEIGHTS, SLOTS)
+    tally = Tally(NAMES)
     tally.see(left, right)
     perturbed = [flat(right, floor)]
     if ending is not None:
         tally.see(*ending)
         perturbed.append(flat(ending[1], floor))
-    found = Floor(perturbed, [1], [flat(right, one_step)], {"left": [distances(left, right, WEIGHTS, SLOTS)]})
+    found = Floor(perturbed, [1], [flat(right, one_step)], {"left": [distances(left, right, NAMES)]})
     histories = (History(loss=[1.0], accuracy=[0.5]), History(loss=[1.0], accuracy=[0.5]))
     return judge(tally, found, "left", histories, (1, 0 if ending is None else 1)).verdict
 
@@ -400,7 +401,7 @@ def test_a_blind_floor_proves_nothing():
 
 
 def test_a_comparison_that_ends_early_is_different():
-    tally = Tally(WEIGHTS, SLOTS)
+    tally = Tally(NAMES)
     tally.see(step(), step())
     assert judge(tally, None, "left", (History(), History()), (2, 0)).verdict == "different"
 

@@ -57,8 +57,9 @@ def numpy_state():
     return [name, digest(keys.tolist()), *rest]
 
 
-# Every Sequential counts these inside itself, and saving makes one of each of the last four: no argument reaches them.
-KERAS_OWN = ("keras_tensor", "functional", "layer", "loss", "metric", "optimizer")
+# Every Sequential counts these inside itself, and saving makes one of each of the four next. Nadam makes a variable, and
+# accumulation and loss scaling a cond. No argument reaches them.
+KERAS_OWN = ("keras_tensor", "functional", "layer", "loss", "metric", "optimizer", "variable", "cond")
 
 
 def names():
@@ -153,6 +154,7 @@ import lockstep.cli, lockstep.comparison, lockstep.environment, lockstep.report.
 look("import lockstep")
 
 from shared import ModelSpec, TrainSpec
+from shared.spec import OPTIMIZERS, CosineDecaySpec
 
 files = sys.argv[2]
 generator = np.random.default_rng(0)
@@ -163,6 +165,11 @@ models = [
 ]
 models.append(ModelSpec.mlp(6, 5, 3, dtype="float64", activation="tanh"))
 adam = TrainSpec(batch_size=10, epochs=2)
+cosine = CosineDecaySpec(initial_learning_rate=0.1, decay_steps=3)
+every_rule = [
+    TrainSpec(optimizer=rule, learning_rate=cosine, clipnorm=1.0, weight_decay=0.1, use_ema=True, gradient_accumulation_steps=2)
+    for rule in OPTIMIZERS
+]
 look("specs and data")
 for wing in (lowlevel, highlevel):
     name = wing.__name__
@@ -174,6 +181,13 @@ for wing in (lowlevel, highlevel):
     for train in (adam, TrainSpec(optimizer="sgd", momentum=0.9, nesterov=True, batch_size=10, loss="categorical_crossentropy")):
         wing.Trainer(models[0], train)
         look(f"{name}.Trainer, {train.optimizer}")
+    net = wing.build(models[0])
+    weights = net.weights if name == "lowlevel" else net.trainable_variables
+    for train in every_rule:
+        optimizer = wing.optimizers.get(train, "mixed_float16")
+        optimizer.build(weights)
+        optimizer.apply([tf.ones_like(weight) for weight in weights], weights)
+        look(f"{name}.optimizers, {train.optimizer}")
     for form, record in zip(("eager", "graph", "graph", "epoch", "epoch", "graph-xla"), (1, 0, 1, 0, 1, 0), strict=True):
         trainer = wing.Trainer(models[0], adam, execution=form.removesuffix("-xla"), jit_compile=form.endswith("-xla"))
         trainer.fit((x, y), record=bool(record), validation_data=(x[:7], y[:7]))
@@ -195,7 +209,7 @@ for wing in (lowlevel, highlevel):
         trainer.fit((x, y + 7))
     except shared.InputError:
         look(f"{name}.fit, refused")
-for sides in ("epoch,keras", "graph-xla,graph"):
+for sides in ("epoch,keras", "graph-xla,graph", "numpy,tf1,tf2,tf2-graph,keras"):
     report = lockstep.compare(models[0], adam, (x, y), sides=sides)
     str(report)
     report.to_json()
@@ -203,6 +217,20 @@ for sides in ("epoch,keras", "graph-xla,graph"):
     look(f"lockstep.compare, {sides}")
 shared.load_digits()
 look("load_digits")
+from lowlevel.ladder import numpy_by_hand, numpy_training, tf1_session, tf2_functions, tf2_graph_functions
+
+columns, one_hot = x.T, tf1_session.convert_to_one_hot(y, 3)
+numpy_by_hand.two_layer_model(columns, y[None] > 0, (6, 4, 1), num_iterations=2)
+numpy_training.model(columns, y, (6, 4, 3), num_epochs=1)
+look("ladder, numpy")
+tf1_session.predict(columns, tf1_session.model(columns, one_hot, columns, one_hot, num_epochs=1, print_cost=False))
+tf1_session.linear_function()
+look("ladder, tf1")
+for rung in (tf2_functions, tf2_graph_functions):
+    datasets = [tf.data.Dataset.from_tensor_slices(rows.astype("float32")) for rows in (x, one_hot.T)]
+    rung.model(*datasets, *datasets, num_epochs=1, print_cost=False)
+    rung.linear_function()
+    look(f"ladder, {rung.__name__}")
 
 def users_own():
     return [

@@ -16,26 +16,20 @@ def add(commands: Any) -> None:
         help="train side by side and compare every step",
         description="Train side by side, on the same weights and batches, and compare every step bit for bit.",
     )
-    compare.add_argument("data", metavar="digits|FILE.h5", help="the shipped digits, or a file with train_set_x and train_set_y")
+    compare.add_argument(
+        "data",
+        metavar="digits|signs|cats|FILE.h5",
+        help="the shipped digits; signs or cats, drawn at first use (see lockstep data); a file with train_set_x and train_set_y",
+    )
     compare.add_argument("--test", metavar="FILE.h5", help="the test set (default: test_X.h5 beside train_X.h5)")
     compare.add_argument(
         "--sides",
         default="epoch,keras",
         metavar="A,B,...",
-        help="two or more of eager, graph, epoch, keras, graph-xla, epoch-xla (or xla), keras-xla; each is compared with "
-        "the last (default: epoch,keras)",
+        help="two or more of numpy, tf1, tf2, tf2-graph, eager, graph, epoch, keras, graph-xla, epoch-xla (or xla), keras-xla; "
+        "each is compared with the last (default: epoch,keras)",
     )
-    compare.add_argument("--epochs", type=int, default=40, metavar="N", help="default: 40")
-    compare.add_argument(
-        "--hidden", metavar="N,N", help="units of the hidden layers (default: 25,15 for digits, 25,12 for files)"
-    )
-    compare.add_argument("--optimizer", default="adam", metavar="NAME", help="adam or sgd (default: adam)")
-    compare.add_argument("--learning-rate", type=float, default=1e-3, metavar="RATE", help="default: 0.001")
-    compare.add_argument("--momentum", type=float, default=0.0, metavar="M", help="momentum of sgd (default: 0)")
-    compare.add_argument("--nesterov", action="store_true", help="Nesterov's form of momentum")
-    compare.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
-    compare.add_argument("--dtype", default="float32", metavar="TYPE", help="float32 or float64 (default: float32)")
-    compare.add_argument("--seed", type=int, default=1234, metavar="N", help="fixes weights and batches (default: 1234)")
+    add_training(compare)
     compare.add_argument(
         "--require",
         default="round-off",
@@ -45,17 +39,46 @@ def add(commands: Any) -> None:
     )
     compare.add_argument("--html", metavar="FILE", help="write a report page")
     compare.add_argument("--json", metavar="FILE", help="write one JSON document; - is standard output")
+    compare.add_argument(
+        "--pictures", metavar="FOLDER", help="draw the losses, and what each side gets wrong on the test set (needs matplotlib)"
+    )
     compare.set_defaults(run=run)
+
+
+def add_training(command: Any) -> None:
+    """Describe the arguments that say what is trained, and how; ``specs_of`` reads them."""
+    command.add_argument("--epochs", type=int, default=40, metavar="N", help="default: 40")
+    command.add_argument(
+        "--hidden", metavar="N,N", help="units of the hidden layers (default: 25,15 for digits, 20,7,5 for cats, else 25,12)"
+    )
+    command.add_argument(
+        "--optimizer", default="adam", metavar="NAME", help="sgd, adam, adamw, rmsprop, adagrad, lion or nadam (default: adam)"
+    )
+    command.add_argument("--learning-rate", type=float, metavar="RATE", help="default: 0.001; 0.0001 for signs and cats")
+    command.add_argument("--momentum", type=float, default=0.0, metavar="M", help="momentum of sgd or rmsprop (default: 0)")
+    command.add_argument("--nesterov", action="store_true", help="Nesterov's form of momentum")
+    command.add_argument("--batch-size", type=int, default=32, metavar="N", help="default: 32")
+    command.add_argument(
+        "--dtype", default="float32", metavar="TYPE", help="float32, float64, mixed_bfloat16 or mixed_float16 (default: float32)"
+    )
+    command.add_argument("--seed", type=int, default=1234, metavar="N", help="fixes weights and batches (default: 1234)")
 
 
 def run(given: argparse.Namespace) -> int:
     """Exit status: 0 for the verdict asked for or a better one, 1 for a worse one."""
     data = data_of(given)
-    model, train = _specs(given, data)
+    model, train = specs_of(given, data)
     from lockstep.sides import sides_of
 
     sides = sides_of(given.sides)
+    for side in sides:
+        side.check(model, train)
     check_outputs(given)
+    from lockstep import pictures
+    from shared.records import EpochRecord
+
+    if given.pictures is not None:
+        pictures.check(given.pictures)
 
     with quiet_import():
         from lockstep.comparison import compare
@@ -65,9 +88,19 @@ def run(given: argparse.Namespace) -> int:
     from lockstep.table import Table
 
     out = sys.stderr if given.json == "-" else sys.stdout
+    ends: dict[str, Any] = {}  # side -> its logits on the test set at the end of the last epoch
     with Table(data, model, train, [side.name for side in sides], out) as table:
-        report = compare(model, train, data, sides=sides, progress=table.progress, notice=table.notice)
+
+        def progress(moment: Any, tallies: Any) -> None:
+            if isinstance(moment[-1], EpochRecord) and data.x_test is not None:
+                ends.update({side.name: record.predictions for side, record in zip(sides, moment, strict=True)})
+            table.progress(moment, tallies)
+
+        report = compare(model, train, data, sides=sides, progress=progress, notice=table.notice)
     print(report, file=out)
+    if given.pictures is not None:
+        for path in pictures.draw(given.pictures, data, report.histories, ends):
+            print(f"written: {path}", file=out)
     for path in (given.html, given.json):
         if path == "-":
             sys.stdout.write(report.to_json())
@@ -77,23 +110,28 @@ def run(given: argparse.Namespace) -> int:
     return 0 if report.meets(given.require) else 1
 
 
-def _specs(given: argparse.Namespace, data: Any) -> tuple[Any, Any]:
+def specs_of(given: argparse.Namespace, data: Any) -> tuple[Any, Any]:
+    """The ``ModelSpec`` and ``TrainSpec`` that the arguments of ``add_training`` ask for on ``data``.
+
+    Raises:
+        InputError: a value against its rule.
+    """
     import math
 
+    from lockstep.defaults import FILE_HIDDEN, FILE_LEARNING_RATE, HIDDEN, LEARNING_RATE
     from shared.errors import InputError
     from shared.spec import ModelSpec, TrainSpec
 
-    hidden = given.hidden
-    if hidden is None:
-        hidden = "25,15" if given.data == "digits" else "25,12"
-    try:
-        units = [int(count) for count in hidden.split(",")]
-    except ValueError:
-        raise InputError(f"--hidden is a list of whole numbers. Received: {hidden!r}. Use --hidden 25,15.") from None
+    units = HIDDEN.get(given.data, FILE_HIDDEN)
+    if given.hidden is not None:
+        try:
+            units = tuple(int(count) for count in given.hidden.split(","))
+        except ValueError:
+            raise InputError(f"--hidden is a list of whole numbers. Received: {given.hidden!r}. Use --hidden 25,15.") from None
     model = ModelSpec.mlp(math.prod(data.x_train.shape[1:]), *units, len(data.classes), dtype=given.dtype)
     train = TrainSpec(
         optimizer=given.optimizer,
-        learning_rate=given.learning_rate,
+        learning_rate=LEARNING_RATE.get(given.data, FILE_LEARNING_RATE) if given.learning_rate is None else given.learning_rate,
         momentum=given.momentum,
         nesterov=given.nesterov,
         epochs=given.epochs,

@@ -15,20 +15,32 @@ from typing import Any, NoReturn
 STOPPED = "lockstep: stopped"
 
 
-def data_of(given: argparse.Namespace) -> Any:
+def data_of(given: argparse.Namespace, *, draw: bool = True) -> Any:
     """The data set that ``given.data`` names, with ``given.test`` as its test set.
+
+    Where the user's cache has no hand signs or cats yet, ``draw`` makes synthetic ones there and says so.
 
     Raises:
         InputError: no such data, or data that cannot be used.
     """
     from shared.data import load_digits, load_file
+    from shared.data.course import data_folder, load_course
+    from shared.data.layout import STEMS, paths_of, write_layout
+    from shared.data.synthetic import MAKERS
     from shared.errors import InputError
 
-    if given.data == "digits":
-        if given.test is not None:
-            raise InputError("The digits have a test set. Received: --test. Leave it out, or name a FILE.h5.")
+    name = given.data
+    if name != "digits" and name not in STEMS:
+        return load_file(name, test=given.test)
+    if given.test is not None:
+        raise InputError(f"The {name} have a test set. Received: --test. Leave it out, or name a FILE.h5.")
+    if name == "digits":
         return load_digits()
-    return load_file(given.data, test=given.test)
+    folder = data_folder()
+    if draw and not any(os.path.lexists(path) for path in paths_of(name, folder)):
+        write_layout(MAKERS[name](), folder)
+        print(f"lockstep: there were no {name} yet: drew a synthetic set into {str(folder)!r}", file=sys.stderr)
+    return load_course(name)
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def page(report: "Report") -> str:
             "<h2>Outcome</h2>",
             _table(["side", "training rows wrong", "test rows wrong", "test accuracy"], _outcomes(report)),
             "<h2>Epochs</h2>",
-            _table(["epoch", *(f"{name} {curve}" for name in report.sides for curve in ("loss", "accuracy"))], _epochs(report)),
+            _table(["epoch", *(f"{name} {curve}" for name in report.sides for curve in _shown(report))], _epochs(report)),
             "<h2>Settings</h2>",
             _table(["setting", "value"], [[name, str(value)] for name, value in _settings(report).items()]),
             "</body></html>\n",
@@ -77,24 +77,34 @@ def _outcomes(report: "Report") -> list[list[str]]:
     return [
         [
             name,
-            f"{one.train_errors:,} of {one.train_rows:,}",
-            "no test set" if one.test_errors is None else f"{one.test_errors:,} of {one.test_rows:,}",
+            _wrong(one.train_errors, one.train_rows),
+            _wrong(one.test_errors, one.test_rows),
             "no test set" if one.test_accuracy is None else f"{100 * one.test_accuracy:.2f}%",
         ]
         for name, one in report.outcomes.items()
     ]
 
 
+def _wrong(errors: int | None, rows: int | None) -> str:
+    if rows is None:
+        return "no test set"
+    return "no classes" if errors is None else f"{errors:,} of {rows:,}"
+
+
 def _epochs(report: "Report") -> list[list[str]]:
     return [
-        [str(epoch + 1)] + [f"{curve[epoch]:.6f}" for side in report.histories.values() for curve in (side.loss, side.accuracy)]
+        [str(epoch + 1)] + [f"{side.history[curve][epoch]:.6f}" for side in report.histories.values() for curve in _shown(report)]
         for epoch in range(len(report.histories[report.sides[-1]].loss))
     ]
 
 
+def _shown(report: "Report") -> tuple[str, str]:
+    """The curves of the table."""
+    return "loss", report.train.metric
+
+
 def _settings(report: "Report") -> dict[str, object]:
-    units = "-".join(str(count) for count in (report.model.inputs, *(layer.units for layer in report.model.layers)))
-    return {"net": units, "training": report.train.to_json(), **report.environment}
+    return {"net": str(report.model), "training": report.train.to_json(), **report.environment}
 
 
 def _curves(report: "Report") -> str:

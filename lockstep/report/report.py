@@ -11,7 +11,6 @@ import numpy as np
 from lockstep.divergence import Divergence, Gaps, Tally, ulp_text
 from lockstep.floor import Floor
 from lockstep.verdict import VERDICTS, Judgement
-from shared.data import as_labels
 from shared.errors import InputError
 from shared.feed import Feed
 from shared.files import write_whole
@@ -68,33 +67,46 @@ class Pair:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How well a side's trained net does: shares of right answers, and how many rows it gets wrong."""
+    """How well a side's trained net does: shares of right answers, and how many rows it gets wrong.
 
-    train_accuracy: float
-    train_errors: int
+    A regression, and a net of several independent answers, has no wrong rows: None, as without a test set.
+    """
+
+    train_accuracy: float | None
+    train_errors: int | None
     train_rows: int
     test_accuracy: float | None
     test_errors: int | None
     test_rows: int | None
 
     @classmethod
-    def of(cls, trainer: Any, given: Feed) -> "Outcome":
+    def of(cls, trainer: Any, given: Feed, train: TrainSpec) -> "Outcome":
         """Measured by the trainer's own ``predict``, here, outside of both wings."""
-        train = _wrong(trainer, given.x, given.y)
-        test = None if given.x_test is None else _wrong(trainer, given.x_test, given.y_test)
-        return cls(
-            1 - train / len(given.x),
-            train,
-            len(given.x),
-            None if test is None or given.x_test is None else 1 - test / len(given.x_test),
-            test,
-            None if given.x_test is None else len(given.x_test),
-        )
+        learned = _wrong(trainer, given.x, given.y, train.loss)
+        if given.x_test is None or given.y_test is None:
+            return cls(*learned, None, None, None)
+        return cls(*learned, *_wrong(trainer, given.x_test, given.y_test, train.loss))
+
+    def line(self, name: str) -> str:
+        """The outcome as people read it, after the ``name`` of the side."""
+        line = f"{name}: {self.train_errors} of {self.train_rows:,} training rows wrong"
+        if self.test_rows is None:
+            return line
+        share = f"(test accuracy {100 * (self.test_accuracy or 0):.2f}%)"
+        return f"{line}, {self.test_errors} of {self.test_rows:,} test rows wrong {share}"
 
 
-def _wrong(trainer: Any, x: np.ndarray, y: Any) -> int:
-    labels = y.argmax(axis=1) if y.ndim == 2 else as_labels(y, trainer.model.outputs)
-    return int((trainer.predict(x).argmax(axis=1) != labels).sum())
+def _wrong(trainer: Any, x: np.ndarray, y: np.ndarray, loss: str) -> tuple[float | None, int | None, int]:
+    """Share of right answers, wrong rows, rows."""
+    columns = trainer.model.outputs
+    if loss == "mean_squared_error" or (loss == "binary_crossentropy" and columns > 1):
+        return None, None, len(x)
+    logits = trainer.predict(x)
+    if columns == 1:
+        wrong = int(((logits[:, 0] > 0) != (y[:, 0] > 0.5)).sum())
+    else:
+        wrong = int((logits.argmax(axis=1) != (y.argmax(axis=1) if y.ndim == 2 else y)).sum())
+    return 1 - wrong / len(x), wrong, len(x)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +182,7 @@ class Report:
 
     def to_json(self) -> str:
         """The JSON document. Infinite figures (NaN was met) are written as the string ``"inf"``."""
-        return json.dumps(_finite(self.to_dict()), indent=2, allow_nan=False) + "\n"
+        return json.dumps(finite(self.to_dict()), indent=2, allow_nan=False) + "\n"
 
     def save(self, path: str | Path) -> None:
         """Write one self-contained page (``.html``) or the JSON document (``.json``); whole, or not at all.
@@ -197,22 +209,17 @@ class Report:
             )
             if pair.first:
                 lines.append(f"  first difference: {pair.first}")
-        for name, outcome in self.outcomes.items():
-            line = f"  {name}: {outcome.train_errors} of {outcome.train_rows:,} training rows wrong"
-            if outcome.test_errors is not None:
-                line += (
-                    f", {outcome.test_errors} of {outcome.test_rows:,} test rows wrong "
-                    f"(test accuracy {100 * (outcome.test_accuracy or 0):.2f}%)"
-                )
-            lines.append(line)
+        # a regression has no wrong rows
+        lines += [f"  {outcome.line(name)}" for name, outcome in self.outcomes.items() if outcome.train_errors is not None]
         return "\n".join(lines)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """``value`` for JSON: figures that are not finite, at any depth, as the strings "inf", "-inf" and "nan"."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

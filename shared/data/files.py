@@ -6,6 +6,7 @@ perhaps ``list_classes``.  Training and test set usually lie in two files that s
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -25,18 +26,20 @@ def load_file(path: str | os.PathLike[str], test: str | os.PathLike[str] | None 
     Without ``test`` the test set is the second pair of arrays of ``path`` itself, or else, for a file called
     ``train_….h5``, the file ``test_….h5`` beside it, or else none.  The rows keep the shape and dtype in which
     they are stored, such as (1080, 64, 64, 3) uint8; labels are int64 (n,), stored as (n,), (n, 1) or (1, n).
-    Classes are named by ``list_classes``, or else "0", "1", and so on up to the highest label.
+    Classes are named by ``list_classes``, or else "0", "1", and so on up to the highest label.  Where a file says in its
+    root attribute ``provenance`` what it is, as those that Lockstep makes do, ``source`` says it too.
 
     Raises InputError, in one line that names the file, for a file that is missing, damaged, no HDF5, or not of
     this layout; for labels out of range; NaN or infinity; lengths or row shapes that do not match.
     """
-    path, first, second, classes = _read(path, prefer="train")
-    files = [path]
+    path, first, second, classes, said = _read(path, prefer="train")
+    files, sources = [path], [said]
     if test is None and second is None:
         test = _companion(path)
     if test is not None:
-        test, second, _, test_classes = _read(test, prefer="test")
+        test, second, _, test_classes, said = _read(test, prefer="test")
         files.append(test)
+        sources.append(said)
         if classes is not None and test_classes is not None and classes != test_classes:
             raise InputError(
                 "Training and test file must have the same list_classes. "
@@ -55,7 +58,7 @@ def load_file(path: str | os.PathLike[str], test: str | os.PathLike[str] | None 
             x_test=None if second is None else second[0],
             y_test=None if second is None else second[1],
             classes=classes,
-            source=" and ".join(file.name for file in files),
+            source=_source(files, sources),
             name=path.stem.removeprefix("train_").removeprefix("test_") or path.stem,
             image_shape=_image_shape(first[0]),
         )
@@ -63,8 +66,24 @@ def load_file(path: str | os.PathLike[str], test: str | os.PathLike[str] | None 
         raise InputError(f"{where}: {error}") from None
 
 
-def _read(path: str | os.PathLike[str], prefer: str) -> tuple[Path, _Pair, _Pair | None, tuple[str, ...] | None]:
-    """The path, the pair of arrays that comes first (``prefer`` "train" or "test"), the other one, and the classes."""
+def provenance(file: GuardedFile) -> str:
+    """What the root attribute ``provenance`` says, in one line of at most 200 letters; "" where there is no such text."""
+    with suppress(InputError):  # a file of somebody else's may use the name for anything
+        if "provenance" in file.attributes() and isinstance(text := file.attribute("provenance"), str):
+            return " ".join(text.split())[:200]
+    return ""
+
+
+def _source(files: list[Path], sources: list[str]) -> str:
+    """The names of the files, after what they say of themselves."""
+    names = [file.name for file in files]
+    if len(set(sources)) > 1:  # not made together: each speaks for itself
+        return " and ".join(f"{said} ({name})" if said else name for name, said in zip(names, sources, strict=True))
+    return f"{sources[0]} ({' and '.join(names)})" if sources[0] else " and ".join(names)
+
+
+def _read(path: str | os.PathLike[str], prefer: str) -> tuple[Path, _Pair, _Pair | None, tuple[str, ...] | None, str]:
+    """The path, the pair of arrays that comes first (``prefer`` "train" or "test"), the other one, classes, provenance."""
     with guarded(path) as file:
         other = "test" if prefer == "train" else "train"
         classes = _classes(file)
@@ -75,7 +94,7 @@ def _read(path: str | os.PathLike[str], prefer: str) -> tuple[Path, _Pair, _Pair
                 "A data file has the arrays train_set_x and train_set_y, or test_set_x and test_set_y. "
                 f"Received: {_some(file.names()) or 'no names'} in {str(file.path)!r}. Rename the arrays."
             )
-        return file.path, found[0], found[1] if len(found) == 2 else None, classes
+        return file.path, found[0], found[1] if len(found) == 2 else None, classes, provenance(file)
 
 
 def _pair(file: GuardedFile, part: str, classes: int) -> _Pair | None:
