@@ -55,14 +55,15 @@ class LossScaleOptimizer:
         step(gradients, weights)
 
     @cached_property
-    def graph(self) -> Callable[[list[tf.Tensor], list[tf.Variable]], None]:
+    def graph(self) -> Callable[[list[tf.Tensor], list[tf.Variable]], tf.Tensor]:
         """``step``, compiled."""
         return tf.function(self.step, autograph=False)
 
-    def step(self, gradients: list[tf.Tensor], weights: list[tf.Variable]) -> None:
-        """What ``apply`` does, operation by operation."""
+    def step(self, gradients: list[tf.Tensor], weights: list[tf.Variable]) -> tf.Tensor:
+        """What ``apply`` does, operation by operation; returns the counter, as ``Optimizer.step`` does."""
         finite = tf.reduce_all(tf.stack([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients]))
         tf.cond(finite, lambda: self._apply_unscaled(gradients, weights), lambda: self._rescale(0.5))
+        return tf.identity(self.iteration)
 
     def finalize(self, weights: list[tf.Variable]) -> None:
         """What the inner optimiser does at the end of training."""

@@ -73,16 +73,15 @@ class Optimizer(ABC):
         step(gradients, weights)
 
     @cached_property
-    def graph(self) -> Callable[[list[tf.Tensor], list[tf.Variable]], None]:
+    def graph(self) -> Callable[[list[tf.Tensor], list[tf.Variable]], tf.Tensor]:
         """``step``, compiled."""
         return tf.function(self.step, autograph=False)
 
-    def step(self, gradients: list[tf.Tensor], weights: list[tf.Variable]) -> None:
-        """What ``apply`` does, operation by operation."""
+    def step(self, gradients: list[tf.Tensor], weights: list[tf.Variable]) -> tf.Tensor:
+        """What ``apply`` does, operation by operation; returns the counter."""
         steps = self.train.gradient_accumulation_steps
-        with tf.name_scope(
-            self.train.optimizer
-        ):  # as in Keras, since the graph optimiser orders the factors of a product by name
+        # the scope as in Keras: the graph optimiser orders the factors of a product by name
+        with tf.name_scope(self.train.optimizer):
             if steps is None:
                 self.update(gradients, weights)
             else:
@@ -91,17 +90,16 @@ class Optimizer(ABC):
             if self.train.use_ema:
                 self._average(weights)
         self.iteration.assign_add(1)
+        return tf.identity(self.iteration)  # a graph that returns nothing is optimised, and so rounded, in another way
 
     def update(self, gradients: list[tf.Tensor], weights: list[tf.Variable]) -> None:
         """Clip, decay, and give every weight and its slots the values of the rule."""
-        # Past identity_n the graph optimiser cannot turn (g scale) lr into g (scale lr), which rounds differently. Keras has it
-        # too: it is the sum over devices, here over one.
-        gradients = tf.identity_n(self.clip(gradients))
+        gradients = self.clip(gradients)
         if self.train.weight_decay is not None:
             for weight in weights:
                 rate = tf.cast(self.rate(), weight.dtype)
                 weight.assign_sub(weight * tf.cast(self.train.weight_decay, weight.dtype) * rate)
-        rate = self.rate()  # once for all weights: a product that is used once only would be multiplied in another order
+        rate = self.rate()  # read once: a product that only one other uses would be multiplied in another order
         for at, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
             slots = [self.slots[at, slot] for slot in self.train.slots]
             values = self.rule(weight, gradient, *slots, **self.constants(rate, weight.dtype))
@@ -110,7 +108,8 @@ class Optimizer(ABC):
 
     def rate(self) -> tf.Tensor:
         """The learning rate of this step, float32 (). A schedule counts all steps, also those that only gather gradients."""
-        return self.learning_rate if isinstance(self.learning_rate, tf.Variable) else self.learning_rate(self.iteration)
+        rate = self.learning_rate
+        return tf.identity(rate) if isinstance(rate, tf.Variable) else rate(self.iteration)
 
     def constants(self, rate: tf.Tensor, dtype: tf.DType) -> dict[str, tf.Tensor]:
         """What the rule is told beside weight, gradient and slots: scalars of the weight's dtype. t counts updates."""

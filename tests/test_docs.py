@@ -32,7 +32,9 @@ def test_readme_layer_is_the_code():
     """What the README shows as one layer is what the wings do."""
     source = (ROOT / "lowlevel" / "layers.py").read_text()
     assert "z = tf.matmul(x, tf.cast(self.kernel, x.dtype))" in source  # the casts do something in mixed nets only
-    assert "self.activation(z if self.bias is None else tf.nn.bias_add(z, tf.cast(self.bias, x.dtype)))" in source
+    assert "add = tf.nn.bias_add if self.bias.shape[0] > 1 else tf.add" in source
+    assert "z = add(z, tf.cast(self.bias, x.dtype))" in source
+    assert "return self.activation(z)" in source
     shown = "".join(blocks("python")[0].split())
     assert shown == "tf.nn.relu(tf.nn.bias_add(tf.matmul(x,kernel),bias))"
 

@@ -114,9 +114,12 @@ class Side:
         else:
             self.weights = [keras.Variable(value, name=f"w{at}", dtype=own) for at, value in enumerate(first_weights(own))]
         self.optimizer.build(self.weights)
-        self.step = lambda given: self.optimizer.apply(given, self.weights)
-        if form != "eager":
-            self.step = tf.function(self.step, autograph=False, jit_compile=form == "xla" or None)
+        self.step = self.apply if form == "eager" else tf.function(self.apply, autograph=False, jit_compile=form == "xla" or None)
+
+    def apply(self, given: list[tf.Tensor]) -> tf.Tensor:
+        """Returns something, as the step of ``fit`` does: a graph that returns nothing is optimised in another way."""
+        self.optimizer.apply(given, self.weights)
+        return tf.reduce_sum(given[1])
 
     def variables(self) -> list[np.ndarray]:
         return [np.asarray(variable) for variable in (*self.weights, *self.optimizer.variables)]
