@@ -35,6 +35,7 @@ SMALL = Space(
     units=IntUniform(3, 9),
     dropout=Uniform(0.1, 0.5),
     l2=LogUniform(1e-4, 1e-2),
+    decay_rate=LogUniform(1e-2, 1),
     batch_size=[7, 16],
 )
 
@@ -313,7 +314,7 @@ def test_S1_02_the_second_stage_lies_inside_the_first_around_the_best_and_is_den
     assert len(coarse) == len(fine) == 5
     best = sorted(coarse, key=lambda point: -point.score)[:2]
     assert {point.number for point in best} <= {point.number for point in result.ranked if point.stage == 1}
-    for name in ("learning_rate", "momentum", "beta_1", "layers", "units", "dropout", "l2"):
+    for name in ("learning_rate", "momentum", "beta_1", "layers", "units", "dropout", "l2", "decay_rate"):
         if name not in second:  # of an optimiser that is not among the best
             assert not any(name in point.settings for point in best)
             continue

@@ -37,7 +37,7 @@ def picture(result: SearchResult, *, colour: str | None = None) -> "Figure":
     colour = colour or next((name for name in ("units", *others) if name in others), "")
 
     figure = blank(width=6.4, height=4)
-    from matplotlib import colormaps  # after _figure, which says so where there is no matplotlib
+    from matplotlib import colormaps  # after blank, which says so where there is no matplotlib
 
     panel = figure.subplots()
 
