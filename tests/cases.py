@@ -162,7 +162,6 @@ GROWN = [
         {"optimizer": "rmsprop", "learning_rate": EXPONENTIAL, "momentum": 0.9, "centered": True, "clipnorm": 0.1},
         "float64",
         xla=True,
-        eager=False,
     ),
     Grown(
         "both-penalties",
