@@ -246,7 +246,7 @@ class Trainer:
         x = as_rows(x, self.model.inputs, self.model.variable_dtype)
         batches = [tf.constant(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
         parts = [self._function("logits", rows)(rows) for rows in batches]
-        return np.concatenate([np.zeros((0, self.model.outputs), x.dtype), *(part.numpy() for part in parts)])
+        return np.concatenate([np.zeros((0, self.model.outputs), x.dtype), *(part.numpy().astype(x.dtype) for part in parts)])
 
     def predict_proba(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
         """Probabilities on the outside of the net: softmax, rows (n, classes) with sum 1; of a binary loss the sigmoid, for one
@@ -275,7 +275,7 @@ class Trainer:
         return self.mean_loss.result().numpy(), self.mean_metric.result().numpy()
 
     def _logits(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.cast(self.network(x), self.model.variable_dtype)
+        return self.network(x)
 
     def _test(self, x: tf.Tensor, y: tf.Tensor) -> None:
         logits = self.network(x)

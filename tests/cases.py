@@ -101,7 +101,7 @@ LONG = [
 class Grown:
     """A net and a training written out, with the options of ``fit``.
 
-    ``xla``: compared under XLA in the quick run too. ``eager``: whether eager code has the same bits (docs/parity.md).
+    ``xla``: compared under XLA too. ``eager``: whether eager code has the same bits (docs/parity.md).
     """
 
     name: str
