@@ -13,8 +13,27 @@ if TYPE_CHECKING:
     from lockstep.prediction import Answer, predict
     from lockstep.report import Report
     from lockstep.sides import Side
+    from lockstep.tuning import Choice, IntUniform, LogUniform, OneMinusLogUniform, SearchResult, Space, Uniform, panda, search
 
-__all__ = ["Answer", "Divergence", "Report", "Side", "compare", "predict"]
+__all__ = [
+    "Answer",
+    "Choice",
+    "Divergence",
+    "IntUniform",
+    "LogUniform",
+    "OneMinusLogUniform",
+    "Report",
+    "SearchResult",
+    "Side",
+    "Space",
+    "Uniform",
+    "compare",
+    "panda",
+    "predict",
+    "search",
+]
+
+_TUNING = ("Choice", "IntUniform", "LogUniform", "OneMinusLogUniform", "SearchResult", "Space", "Uniform", "panda", "search")
 
 _HOME = {
     "compare": "lockstep.comparison",
@@ -23,6 +42,7 @@ _HOME = {
     "Divergence": "lockstep.divergence",
     "Answer": "lockstep.prediction",
     "predict": "lockstep.prediction",
+    **dict.fromkeys(_TUNING, "lockstep.tuning"),
 }
 
 

@@ -48,8 +48,11 @@ class Dense:
 
     def __call__(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         z = tf.matmul(x, tf.cast(self.kernel, x.dtype))
-        # bias_add and not "+": the gradient of "+" sums the rows in another order, which rounds differently.
-        return self.activation(z if self.bias is None else tf.nn.bias_add(z, tf.cast(self.bias, x.dtype)))
+        if self.bias is not None:
+            # bias_add and not "+", but for a single unit, as Keras does: their gradients sum the rows in different orders.
+            add = tf.nn.bias_add if self.bias.shape[0] > 1 else tf.add
+            z = add(z, tf.cast(self.bias, x.dtype))
+        return self.activation(z)
 
     @property
     def weights(self) -> list[tf.Variable]:

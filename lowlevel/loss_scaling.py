@@ -42,8 +42,10 @@ class LossScaleOptimizer:
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """All state, in Keras's order: this one's first."""
-        return [*self.unused, self.step_counter, self.dynamic_scale, *self.inner.variables]
+        """All state, in Keras's order: this one's first. Keras loses track of a wrapped Nadam's product, so it is left out."""
+        product = getattr(self.inner, "u_product", None)
+        kept = [variable for variable in self.inner.variables if variable is not product]
+        return [*self.unused, self.step_counter, self.dynamic_scale, *kept]
 
     def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
         """The loss of which the gradients are to be taken; float32 ()."""

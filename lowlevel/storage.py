@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from shared.data.card import DataCard
-from shared.spec import ModelSpec, TrainSpec
+from shared.spec import ModelSpec, TrainSpec, slot_names
 from shared.weights import layer_groups, read_card, read_state, written
 
 __all__ = ["read", "write"]
@@ -35,7 +36,14 @@ def write(path: str | Path, trainer, card: DataCard) -> None:
             group.attrs["name"] = layer.name
             for at in range(len(layer.shapes(inputs))):
                 group[str(at)] = next(values)
-        group = file.create_group("optimizer/vars")
-        group.attrs["name"] = train.optimizer
-        for position, value in enumerate(state.slots):
-            group[str(position)] = value
+        _write_variables(file, "optimizer/vars", train.optimizer, state.slots)
+        if model.dtype == "mixed_float16":  # Keras keeps the optimiser that is wrapped a second time, by itself
+            wrapped = [name.startswith("loss_scale/") for name in slot_names(model, train)].count(True)
+            _write_variables(file, "optimizer/inner_optimizer/vars", train.optimizer, state.slots[wrapped:])
+
+
+def _write_variables(file: h5py.File, name: str, optimizer: str, values: list[np.ndarray]) -> None:
+    group = file.create_group(name)
+    group.attrs["name"] = optimizer
+    for position, value in enumerate(values):
+        group[str(position)] = value

@@ -128,7 +128,7 @@ class Trainer:
         assert self._watch is not None
         return self._watch.record(self.epoch + 1, int(self.optimizer.iteration), len(given.x))
 
-    def _step(self, x: tf.Tensor, y: tf.Tensor, *sample_weight: tf.Tensor) -> None:
+    def _step(self, x: tf.Tensor, y: tf.Tensor, *sample_weight: tf.Tensor) -> tf.Tensor:
         """One training step: x (batch, inputs), y (batch,) or (batch, outputs), and weights (batch,) where examples are weighed.
 
         Everything else here is bookkeeping.
@@ -145,6 +145,7 @@ class Trainer:
         self._measure(y, logits, loss)
         if self._watch is not None:
             self._watch.see(tf.cast(x, self.model.compute_dtype), y, logits, example_losses, loss, gradients)
+        return loss  # as Keras's step does: a graph that returns nothing is optimised, and so rounded, in another way
 
     def _objective(self, y: tf.Tensor, logits: tf.Tensor, *sample_weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The losses of the examples (batch,), and the loss () that is minimised."""
@@ -185,7 +186,7 @@ class Trainer:
             self._function("step", *rows)(*(part[full * size :] for part in rows))
             yield rest
 
-    def _steps(self, first: tf.Tensor, last: tf.Tensor, size: tf.Tensor, *rows: tf.Tensor) -> None:
+    def _steps(self, first: tf.Tensor, last: tf.Tensor, size: tf.Tensor, *rows: tf.Tensor) -> tuple[tf.Tensor]:
         """Batches ``first`` to ``last - 1``, of ``size`` rows each, of rows that stand in order: one loop inside TensorFlow."""
 
         def batch_of(part: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
@@ -197,7 +198,7 @@ class Trainer:
             self._step(*(batch_of(part, step) for part in rows))
             return (step + 1,)
 
-        tf.while_loop(lambda step: step < last, body, (first,), parallel_iterations=1)
+        return tf.while_loop(lambda step: step < last, body, (first,), parallel_iterations=1)
 
     def _function(self, name: str, *rows: tf.Tensor):
         """The method ``_name``, as the trainer's form asks: itself, or compiled."""
@@ -245,7 +246,7 @@ class Trainer:
         x = as_rows(x, self.model.inputs, self.model.variable_dtype)
         batches = [tf.constant(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
         parts = [self._function("logits", rows)(rows) for rows in batches]
-        return np.concatenate([np.zeros((0, self.model.outputs), x.dtype), *(part.numpy() for part in parts)])
+        return np.concatenate([np.zeros((0, self.model.outputs), x.dtype), *(part.numpy().astype(x.dtype) for part in parts)])
 
     def predict_proba(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
         """Probabilities on the outside of the net: softmax, rows (n, classes) with sum 1; of a binary loss the sigmoid, for one
@@ -274,7 +275,7 @@ class Trainer:
         return self.mean_loss.result().numpy(), self.mean_metric.result().numpy()
 
     def _logits(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.cast(self.network(x), self.model.variable_dtype)
+        return self.network(x)
 
     def _test(self, x: tf.Tensor, y: tf.Tensor) -> None:
         logits = self.network(x)

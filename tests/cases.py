@@ -101,7 +101,7 @@ LONG = [
 class Grown:
     """A net and a training written out, with the options of ``fit``.
 
-    ``xla``: compared under XLA in the quick run too. ``eager``: whether eager code has the same bits (docs/parity.md).
+    ``xla``: compared under XLA too. ``eager``: whether eager code has the same bits (docs/parity.md).
     """
 
     name: str
@@ -162,7 +162,6 @@ GROWN = [
         {"optimizer": "rmsprop", "learning_rate": EXPONENTIAL, "momentum": 0.9, "centered": True, "clipnorm": 0.1},
         "float64",
         xla=True,
-        eager=False,
     ),
     Grown(
         "both-penalties",

@@ -231,6 +231,11 @@ for rung in (tf2_functions, tf2_graph_functions):
     rung.model(*datasets, *datasets, num_epochs=1, print_cost=False)
     rung.linear_function()
     look(f"ladder, {rung.__name__}")
+for wing in ("low", "high"):
+    found = lockstep.search({"units": [3, 5], "dropout": lockstep.Uniform(0.1, 0.5)}, (x, y), points=2, epochs=1, wing=wing)
+    found.save(f"{files}/search.png")
+    lockstep.panda(models[0], adam, (x, y), stages=2, wing=wing, adapt=lambda stages: {"learning_rate": 0.1})
+    look(f"lockstep.search and lockstep.panda, {wing}")
 
 def users_own():
     return [

@@ -475,6 +475,19 @@ def test_loss_scaling_equals_keras(form):
     assert_equal(low, high, labels, 10)
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_equals_keras_with_its_loss_scaled(rule):
+    """All state that Keras counts as such, in its order; of a wrapped Nadam it leaves the product out."""
+    low, high = (Side(wing, spec(rule), "mixed_float16") for wing in (lowlevel, highlevel))
+    labels = names(spec(rule), "mixed_float16")
+    for step, given in enumerate(gradients("float32", 6), start=1):
+        if step == 3:
+            given[0].flat[3] = np.nan
+        for side in (low, high):
+            side.step([tf.constant(gradient) for gradient in given])
+        assert_equal(low, high, labels, step)
+
+
 def test_scaling_by_a_power_of_two_changes_no_bit():
     """What is multiplied and divided by 2^15 is what it was: the weights are those of the inner optimiser alone."""
     scaled, plain = Side(lowlevel, SCALED, "mixed_float16"), Side(lowlevel, SCALED, "float32")

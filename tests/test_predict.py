@@ -745,7 +745,6 @@ def test_help_stands_at_once(tmp_path):
     source = """
         import contextlib, io, json, sys
         from lockstep.cli import main
-from lockstep.commands.predict import OPTIONS
 
         shown = []
         for command in ("train", "predict"):

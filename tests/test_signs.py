@@ -132,6 +132,13 @@ def test_equal_data_give_equal_files(signs, tmp_path):
     assert len(list(tmp_path.rglob("*.h5"))) == len([path for path in tmp_path.rglob("*") if path.is_file()]) == 4
 
 
+def test_neither_file_is_written_where_one_cannot_be(signs, tmp_path):
+    (tmp_path / "test_signs.h5").mkdir()
+    with pytest.raises(InputError, match=r"test_signs\.h5"):
+        write_layout(signs, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["test_signs.h5"]
+
+
 def test_without_a_folder_the_cache_is_read_and_an_empty_one_names_both_remedies(cats, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(InputError, match=r"lockstep data make cats; or .* load_cats\(folder\)"):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared import DenseSpec, InputError, ModelSpec, TrainSpec
 from shared.feed import feed, targets
 from shared.settings import resolve
-from shared.spec import ACTIVATIONS, DTYPES, INITIALIZERS, LOSSES, OPTIMIZERS, slot_names
+from shared.spec import ACTIVATIONS, DTYPES, INITIALIZERS, LOSSES, OPTIMIZERS, InverseTimeDecaySpec, slot_names
 from shared.weights import checked, written
 
 HUGE = 10**400  # no float can hold it
@@ -228,6 +228,8 @@ def test_S1_04_hyperparameters_are_fields():
     assert {"learning_rate", "momentum", "beta_1", "beta_2", "epsilon", "batch_size"} <= fields
     assert "layers" in {field.name for field in dataclasses.fields(ModelSpec)}
     assert "units" in {field.name for field in dataclasses.fields(DenseSpec)}
+    decay = {"initial_learning_rate": 0.1, "decay_steps": 100, "decay_rate": 1.0}  # learning-rate decay takes the rate's place
+    assert TrainSpec(learning_rate=InverseTimeDecaySpec(**decay)).learning_rate.to_dict().items() >= decay.items()
     assert TrainSpec() == TrainSpec(learning_rate=1e-3, momentum=0.0, beta_1=0.9, beta_2=0.999, epsilon=1e-7, batch_size=32)
 
 

@@ -5,9 +5,11 @@ The numbers are checked against float64 NumPy written here, and against what the
 
 import dataclasses
 import functools
+import json
 import math
 import os
 import random
+import re
 import warnings
 from pathlib import Path
 
@@ -18,12 +20,15 @@ import tensorflow as tf
 from conftest import small_data
 from keras.src.backend.common import global_state
 from tensorflow.python.eager import context
+from test_cli import RUN_ALL, child
 
 import highlevel
 import lockstep
 import lowlevel
 from lockstep import Side
+from lockstep.cli import main
 from lockstep.traps import KINDS, NAMES, Effect, catalogue, trap
+from lockstep.traps.__main__ import page
 from lowlevel.metrics import Mean
 from shared import BatchPlan, InputError, ModelSpec, TrainSpec
 
@@ -112,6 +117,20 @@ def test_an_unknown_name_is_refused_with_what_comes_near():
         trap("adam-frozen")
     with pytest.raises(InputError, match="lists all"):
         trap("zzz")
+
+
+def masked(text):
+    """The page without the figures that were measured."""
+    return re.sub(
+        r"(?m)^\*\*Measured:\*\*.*$", lambda found: re.sub(r"-?\d[\d,.]*(e-?\d+)?%?|True|False", "#", found.group()), text
+    )
+
+
+def test_the_page_of_the_catalogue_is_current():
+    """After a change: ``python -m lockstep.traps > docs/traps.md``."""
+    written = (ROOT / "docs" / "traps.md").read_text(encoding="utf-8")
+    assert masked(written) == masked(page({name: effect(name) for name in NAMES}))
+    assert "1.1, not 2" in written
 
 
 # --------------------------------------------------------------------------------- loops: seen by the comparison at once
@@ -402,9 +421,9 @@ def test_S3_02_remainder_dropped():
     assert (found["wrong batches of 31"], found["right batches of 31"]) == (0, 1)
 
     class Dropped(lowlevel.Trainer):
-        def _run_epoch(self, x, y, plan, epoch, each_step):
+        def _run_epoch(self, rows, plan, epoch, each_step):
             full = plan.examples - plan.examples % plan.batch_size
-            yield from super()._run_epoch(x, y, BatchPlan(full, plan.batch_size, shuffle=False), epoch, each_step)
+            yield from super()._run_epoch(rows, BatchPlan(full, plan.batch_size, shuffle=False), epoch, each_step)
 
     x, y, *_ = small_data()
     train = TrainSpec(epochs=1, batch_size=10, shuffle=False)
@@ -657,3 +676,78 @@ def test_jit_auto_means_xla_where_there_is_an_accelerator(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [Device()])
     assert one.wrong(highlevel.build(MODEL)) is True
     assert one.right(highlevel.build(MODEL)) is False
+
+
+# ------------------------------------------------------------------------------------------------------- the command line
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """The catalogue with effects that were measured before."""
+    known = {name: dataclasses.replace(trap(name), measure=functools.partial(effect, name)) for name in NAMES}
+    monkeypatch.setattr("lockstep.traps.trap", known.__getitem__)
+
+
+def test_the_list_fits_100_columns_and_shows_every_effect(measured, capsys):
+    assert main(["traps"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert max(len(line) for line in out.splitlines()) <= 100
+    shown = " ".join("".join(line[42:] if line[:1] else line for line in out.splitlines(keepends=True)).split())
+    rows = [line.split()[0] for line in out.splitlines()[1:] if not line.startswith(" ")]
+    assert rows == list(NAMES)
+    for name in NAMES:
+        assert " ".join(effect(name).text.split()) in shown
+
+
+def test_one_trap_is_shown_with_both_halves_effect_and_remedy(measured, capsys):
+    assert main(["traps", "softmax-in-the-net"]) == 0
+    out, _ = capsys.readouterr()
+    one = trap("softmax-in-the-net")
+    for source in one.halves.values():
+        assert all(f"    {line}".rstrip() in out.splitlines() for line in source.splitlines())
+    flat = " ".join(out.split())
+    for text in (one.title, one.remedy, one.seen, effect(one.name).text, "S4.8", "double-softmax", "logits"):
+        assert text in flat
+
+
+def test_json_holds_the_effects(measured, capsys, tmp_path):
+    assert main(["traps", "mean-of-batch-means", "--json", str(tmp_path / "one.json")]) == 0
+    capsys.readouterr()
+    assert main(["traps", "--json", "-"]) == 0
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert "softmax-in-the-net" in err
+    assert document["schema"] == 1
+    assert [one["name"] for one in document["traps"]] == list(NAMES)
+    for one in document["traps"]:
+        assert one["effect"] == {"text": effect(one["name"]).text, "numbers": dict(numbers(one["name"]))}
+    (alone,) = json.loads((tmp_path / "one.json").read_text())["traps"]
+    assert alone in document["traps"]
+    assert alone["wrong"].startswith("def wrong")
+
+
+BAD = [
+    (["softmax"], "softmax-in-the-net"),
+    (["Adam-Frozen-Counter"], "adam-frozen-counter"),
+    (["xyz"], "lists all"),
+    ([""], "lists all"),
+    (["two\nlines"], "Received"),
+    (["x" * 500], "Received"),
+    (["--json", "traps.txt"], ".json"),
+    (["--json", "nowhere/traps.json"], "nowhere"),
+    (["cost-without-mean", "more"], "--help"),
+    (["--html", "page.html"], "--help"),
+]
+
+
+def test_unusable_input_ends_in_one_line_before_tensorflow(tmp_path):
+    asked = [["traps", *arguments] for arguments, _ in BAD] + [["traps", "--help"]]
+    *ended, helped = child(tmp_path, RUN_ALL, json.dumps(asked))
+    for (arguments, word), (status, out, err, loaded) in zip(BAD, ended, strict=True):
+        assert (status, out, loaded) == (2, "", []), arguments
+        assert len(err.splitlines()) == 1
+        assert word in err
+    assert (helped[0], helped[2], helped[3]) == (0, "", [])
+    assert "--json" in helped[1]
+    assert list(tmp_path.iterdir()) == []

@@ -88,7 +88,8 @@ def check_outputs(given: argparse.Namespace) -> None:
     from shared.errors import InputError
     from shared.files import check_writable
 
-    for option, path, suffix in (("--html", given.html, ".html"), ("--json", given.json, ".json")):
+    for option, suffix in (("--html", ".html"), ("--json", ".json"), ("--picture", ".png")):
+        path = getattr(given, option.removeprefix("--"), None)
         if path is None or (path == "-" and option == "--json"):
             continue
         if Path(path).suffix.lower() != suffix:

@@ -21,9 +21,9 @@ from lockstep.traps._digits import MODEL, TRAIN, digits, fitted
 from lowlevel.losses import mean_over_batch as right
 
 
-def wrong(example_losses: tf.Tensor) -> tf.Tensor:
-    """The sum; (batch,) -> ()."""
-    return tf.reduce_sum(example_losses)
+def wrong(example_losses: tf.Tensor, sample_weight: tf.Tensor | None = None) -> tf.Tensor:
+    """The weighted sum; (batch,) -> ()."""
+    return tf.reduce_sum(example_losses if sample_weight is None else example_losses * sample_weight)
 
 
 def measure() -> Effect:

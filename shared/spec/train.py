@@ -160,5 +160,5 @@ def slot_names(model: ModelSpec, train: TrainSpec) -> tuple[str, ...]:
     accumulator = (("gradient_accumulator",),) if train.gradient_accumulation_steps else ()
     groups = (*average, *accumulator, *train.slot_groups)
     slots = [f"{weight}/{slot}" for group in groups for weight in model.trainable_shapes for slot in group]
-    product = ("u_product",) if train.optimizer == "nadam" else ()
+    product = ("u_product",) if train.optimizer == "nadam" and not scaling else ()  # Keras loses track of a wrapped Nadam's
     return (*(f"loss_scale/{name}" for name in scaling), "iteration", *rate, *slots, *product)
