@@ -99,10 +99,7 @@ LONG = [
 
 @dataclass(frozen=True)
 class Grown:
-    """A net and a training written out, with the options of ``fit``.
-
-    ``xla``: compared under XLA too. ``eager``: whether eager code has the same bits (docs/parity.md).
-    """
+    """A net and a training written out, with the options of ``fit``; ``xla``: compared under XLA too."""
 
     name: str
     layers: tuple
@@ -110,7 +107,6 @@ class Grown:
     dtype: str = "float32"
     options: dict[str, Any] = field(default_factory=dict)
     xla: bool = False
-    eager: bool = True
 
     def __str__(self) -> str:
         return self.name
