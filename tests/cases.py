@@ -179,7 +179,6 @@ GROWN = [
         {"loss": "mean_squared_error", "optimizer": "rmsprop"},
         "float64",
         {"sample_weight": WEIGHTS},
-        eager=False,
     ),
     Grown("weighed-classes", PLAIN, {"optimizer": "nadam"}, options={"class_weight": {0: 2.0, 3: 0.5}}),
 ]
