@@ -141,7 +141,7 @@ EVERYTHING = (
     dense(CLASSES, "L3"),
 )
 SINGLE = (*PLAIN[:1], dense(1, "L2"))
-EXPONENTIAL = ExponentialDecaySpec(initial_learning_rate=0.05, decay_steps=7, decay_rate=0.8)
+EXPONENTIAL = ExponentialDecaySpec(initial_learning_rate=0.003, decay_steps=7, decay_rate=0.8)
 STAIRS = ExponentialDecaySpec(initial_learning_rate=0.05, decay_steps=7, decay_rate=0.8, staircase=True)
 INVERSE = InverseTimeDecaySpec(initial_learning_rate=0.05, decay_steps=5, decay_rate=0.5)
 POLYNOMIAL = PolynomialDecaySpec(initial_learning_rate=0.05, decay_steps=9, power=2.0, cycle=True)
