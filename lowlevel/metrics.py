@@ -55,8 +55,8 @@ def binary_accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 def mean_absolute_error(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     """``|target - output|``, then the mean of the columns; (batch,). Keras: ``keras.metrics.MeanAbsoluteError``."""
-    outputs = tf.cast(outputs, tf.float32)
-    return tf.reduce_mean(tf.abs(tf.cast(targets, tf.float32) - outputs), axis=-1)
+    errors = tf.abs(tf.cast(targets, outputs.dtype) - outputs)  # in the type of the outputs, also in half precision
+    return tf.cast(tf.reduce_mean(errors, axis=-1), tf.float32)
 
 
 def get(train: TrainSpec) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:

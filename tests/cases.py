@@ -99,10 +99,7 @@ LONG = [
 
 @dataclass(frozen=True)
 class Grown:
-    """A net and a training written out, with the options of ``fit``.
-
-    ``xla``: compared under XLA too. ``eager``: whether eager code has the same bits (docs/parity.md).
-    """
+    """A net and a training written out, with the options of ``fit``; ``xla``: compared under XLA too."""
 
     name: str
     layers: tuple
@@ -110,7 +107,6 @@ class Grown:
     dtype: str = "float32"
     options: dict[str, Any] = field(default_factory=dict)
     xla: bool = False
-    eager: bool = True
 
     def __str__(self) -> str:
         return self.name
@@ -145,7 +141,7 @@ EVERYTHING = (
     dense(CLASSES, "L3"),
 )
 SINGLE = (*PLAIN[:1], dense(1, "L2"))
-EXPONENTIAL = ExponentialDecaySpec(initial_learning_rate=0.05, decay_steps=7, decay_rate=0.8)
+EXPONENTIAL = ExponentialDecaySpec(initial_learning_rate=0.003, decay_steps=7, decay_rate=0.8)
 STAIRS = ExponentialDecaySpec(initial_learning_rate=0.05, decay_steps=7, decay_rate=0.8, staircase=True)
 INVERSE = InverseTimeDecaySpec(initial_learning_rate=0.05, decay_steps=5, decay_rate=0.5)
 POLYNOMIAL = PolynomialDecaySpec(initial_learning_rate=0.05, decay_steps=9, power=2.0, cycle=True)
@@ -183,7 +179,6 @@ GROWN = [
         {"loss": "mean_squared_error", "optimizer": "rmsprop"},
         "float64",
         {"sample_weight": WEIGHTS},
-        eager=False,
     ),
     Grown("weighed-classes", PLAIN, {"optimizer": "nadam"}, options={"class_weight": {0: 2.0, 3: 0.5}}),
 ]

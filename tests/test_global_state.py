@@ -59,7 +59,7 @@ def numpy_state():
 
 # Every Sequential counts these inside itself, and saving makes one of each of the four next. Nadam makes a variable, and
 # accumulation and loss scaling a cond. No argument reaches them.
-KERAS_OWN = ("keras_tensor", "functional", "layer", "loss", "metric", "optimizer", "variable", "cond")
+KERAS_OWN = ("keras_tensor", "functional", "layer", "loss", "metric", "optimizer", "variable", "cond", "seed_generator")
 
 
 def names():

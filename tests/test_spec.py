@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import DenseSpec, InputError, ModelSpec, TrainSpec
+from shared.data.card import DataCard
 from shared.feed import feed, targets
 from shared.settings import resolve
 from shared.spec import ACTIVATIONS, DTYPES, INITIALIZERS, LOSSES, OPTIMIZERS, InverseTimeDecaySpec, slot_names
@@ -496,7 +497,7 @@ def test_weights_files_that_cannot_be_written_are_refused_before_anything_is(tmp
     (tmp_path / "folder.weights.h5").mkdir()
 
     def write():
-        with written(tmp_path / name, NET, SPARSE):
+        with written(tmp_path / name, NET, SPARSE, DataCard.numbered(NET.outputs)):
             pytest.fail("the block was entered")
 
     refused(write)
