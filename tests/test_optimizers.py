@@ -369,6 +369,14 @@ def test_global_norm_moves_gradients_that_need_no_clipping():
         assert np.float32(0.75) * scale != np.float32(0.75)
 
 
+@pytest.mark.parametrize("wing", [lowlevel, highlevel], ids=["low", "high"])
+def test_global_norm_that_is_no_number_is_seen_everywhere(wing):
+    """One infinite gradient: every weight of the net becomes not-a-number, where 1 / inf alone would have hidden it as 0."""
+    side = Side(wing, TrainSpec(optimizer="sgd", global_clipnorm=1.0), "float32")
+    side.step([tf.ones(SHAPES[0]), tf.constant([np.inf, 1, 1, 1, 1], tf.float32)])
+    assert all(np.isnan(weight).all() for weight in side.variables()[:2])
+
+
 # ------------------------------------------------------------------------------------------------------------ schedules
 
 # Closed forms by hand: at the start, between, at the boundaries, and beyond the end.
