@@ -1,9 +1,13 @@
 """Tuning: draws on the right scale, scores that are the same through either wing and any number of workers, and the command."""
 
+import contextlib
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from types import SimpleNamespace
@@ -731,3 +735,22 @@ def test_json_alone_on_standard_output_is_that_of_the_parallel_search(folder, mo
         assert document.pop(name) != other.pop(name)
     assert document == other
     assert "best of 8 points" in shown.err
+
+
+@pytest.mark.parametrize("moment", ["point", "1"], ids=["while workers start", "while they train"])
+def test_ctrl_c_stops_workers_too_and_is_told_once(folder, moment):
+    """As on a terminal, the signal goes to the whole group of processes."""
+    command = [sys.executable, "-m", "lockstep", "search", "good.h5", "--points", "3000", "--workers", "2", "--json", "no.json"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    started = subprocess.Popen(command, cwd=folder, env=environment(), **pipes)
+    try:
+        assert any(line.split()[:1] == [moment] for line in started.stdout)
+        if moment == "point":
+            time.sleep(1)  # they are being started, which shows nowhere
+        os.killpg(started.pid, signal.SIGINT)
+        _, err = started.communicate(timeout=120)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)
+    assert (started.returncode, err) == (130, "lockstep: stopped\n")
+    assert not (folder / "no.json").exists()

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from typing import Any
 
 from lockstep.commands.terminal import check_outputs, data_of, quiet_import
@@ -64,7 +65,9 @@ def run(given: argparse.Namespace) -> int:
     if search.workers == 1:
         with quiet_import():
             trainer_of(search.wing)
-    with tqdm(total=total, unit="point", disable=not sys.stderr.isatty(), leave=False) as bar:
+    bar = tqdm(total=total, unit="point", disable=not sys.stderr.isatty(), leave=False)
+    with bar, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # joblib's, that a search which was stopped has results left over
 
         def progress(point: Any) -> None:
             write(line(point, search.space))

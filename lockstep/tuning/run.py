@@ -1,8 +1,9 @@
 """Random search: draw points and train a net for each, one after the other or many at a time ("caviar": as fish lay eggs)."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -82,12 +83,13 @@ class Search:
 
     def _stage(self, jobs: list[Job], done: list[Point], progress: Callable[[Point], None] | None) -> None:
         stage = 1 if not done else 2
-        for job, history in zip(jobs, self._histories(jobs), strict=True):
-            done.append(Point(len(done) + 1, stage, *job, history))
-            if progress is not None:
-                progress(done[-1])
+        with closing(self._histories(jobs)) as histories:  # whatever goes wrong here, workers are told at once
+            for job, history in zip(jobs, histories, strict=True):
+                done.append(Point(len(done) + 1, stage, *job, history))
+                if progress is not None:
+                    progress(done[-1])
 
-    def _histories(self, jobs: list[Job]) -> Iterator[History]:
+    def _histories(self, jobs: list[Job]) -> Generator[History, None, None]:
         """The curves of each job, in order."""
         tasks = [(self.wing, model, train, self.split.arrays) for _, model, train in jobs]
         if self.workers == 1:
