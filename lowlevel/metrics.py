@@ -6,6 +6,7 @@ weigh each by its size; adding up sums does.
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from shared.spec import TrainSpec
@@ -40,8 +41,16 @@ def accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
     Keras: ``keras.metrics.SparseCategoricalAccuracy`` for labels (batch,), ``CategoricalAccuracy`` for rows (batch, classes).
     """
-    labels = tf.argmax(targets, axis=-1) if targets.shape.rank == 2 else tf.cast(targets, tf.int64)
-    return tf.cast(tf.equal(labels, tf.argmax(logits, axis=-1)), tf.float32)
+    labels = _largest(targets) if targets.shape.rank == 2 else tf.cast(targets, tf.int64)
+    return tf.cast(tf.equal(labels, _largest(logits)), tf.float32)
+
+
+def _largest(values: tf.Tensor) -> tf.Tensor:
+    """The column of the largest number of each row, int64 (batch,); -0.0 is below +0.0, as in ``keras.ops.argmax``."""
+    values = values if values.dtype == tf.float64 else tf.cast(values, tf.float32)  # XLA need not round what is widened again
+    negative = tf.bitcast(values, tf.int64 if values.dtype == tf.float64 else tf.int32) < 0
+    below_zero = tf.logical_and(tf.equal(values, 0), negative)
+    return tf.argmax(tf.where(below_zero, -np.finfo(values.dtype.as_numpy_dtype).tiny, values), axis=-1)
 
 
 def binary_accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -72,7 +72,7 @@ def test_what_was_added_equals_fit(case):
     identical(case, SIDES["plain"])
 
 
-@pytest.mark.parametrize("case", [case for case in GROWN if case.xla], ids=str)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=() if case.xla else pytest.mark.long) for case in GROWN], ids=str)
 def test_what_was_added_equals_fit_under_xla(case):
     identical(case, SIDES["xla"])
 

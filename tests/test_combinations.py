@@ -1,17 +1,7 @@
-"""Random combinations of layers, optimiser, schedule, penalty, clipping, batch size, loss and dtype against ``fit``.
+"""Random combinations of layers, optimiser, schedule, penalty, clipping, batch size, loss and dtype: 0 ULP against ``fit``."""
 
-``python benchmarks/combinations.py [plain|xla] [HOW_MANY]`` draws them (the same ones each time), compares the graph and epoch
-forms with ``fit`` over three epochs, and prints a line for each: 0 ULP, or where the two part. Needs the extra ``test``.
-"""
-
-import os
-import sys
-from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # the tables of cases
-
-from cases import CLASSES, Grown
+import pytest
+from cases import CLASSES, ROWS, Grown
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_optimizers import AROUND, RULES
@@ -31,6 +21,9 @@ from shared.spec import (
 )
 
 SIDES = {"plain": ("graph", "epoch", "keras"), "xla": ("graph-xla", "epoch-xla", "keras-xla")}
+# Compiled as a loop, XLA may add up the running loss in another way (docs/parity.md): the figure, and nothing that trains.
+BESIDE = {"epoch-xla": {("running metric", "loss"), ("epoch loss", "loss")}}
+HOW_MANY = 40  # drawn; some of them come twice
 PENALTIES = [None, None, L1L2Spec(l1=0.01), L1L2Spec(l2=0.02), L1L2Spec(l1=0.01, l2=0.02)]
 
 
@@ -62,17 +55,20 @@ def combinations(draw) -> Grown:
     rule, around = draw(st.sampled_from(list(RULES))), draw(st.sampled_from(list(AROUND)))
     smoothing = draw(st.sampled_from([0.0, 0.1])) if loss in ("categorical_crossentropy", "binary_crossentropy") else 0.0
     train = RULES[rule] | AROUND[around] | {"loss": loss, "label_smoothing": smoothing, "epochs": 3}
-    train["batch_size"] = draw(st.sampled_from([1, 7, 10, 64]))
     dtype = draw(st.sampled_from(DTYPES))
+    # One row's gradient, scaled by 2^15, does not fit into float16: the step is left out, and NaN on both sides proves nothing.
+    train["batch_size"] = draw(st.sampled_from([10, 64] if dtype == "mixed_float16" else [1, 7, 10, 64]))
     return Grown(f"{rule}-{around}", tuple(layers), train, dtype)
 
 
-def main(arithmetic: str = "plain", how_many: str = "32") -> None:
-    """Print a line for each combination, and how many of them are 0 ULP."""
-    found: list[str] = []
+@pytest.mark.long
+@pytest.mark.parametrize("arithmetic", SIDES)
+def test_random_combinations_equal_fit(arithmetic):
+    tried: set[str] = set()
 
+    # Found once, a failing combination is written out whole: to shrink it would cost minutes.
     @settings(
-        max_examples=int(how_many),
+        max_examples=HOW_MANY,
         derandomize=True,
         database=None,
         deadline=None,
@@ -81,16 +77,17 @@ def main(arithmetic: str = "plain", how_many: str = "32") -> None:
     )
     @given(combinations())
     def compare(case):
+        drawn = f"{case.model.to_json()} {case.train.to_json()}"
+        if drawn in tried:
+            return
         report = lockstep.compare(case.model, case.train, data_for(case.train), sides=SIDES[arithmetic])
-        found.append(report.verdict)
-        where = "0 ULP" if report.max_ulp == 0 else f"{report.verdict}; {report.first}"
-        print(
-            f"{case.name}, {case.model}, {case.dtype}, {case.train.loss}, batches of {case.train.batch_size}: {where}", flush=True
-        )
+        assert report.pairs[0].steps == -(-ROWS // case.train.batch_size) * 3
+        for pair in report.pairs:
+            differing = {key for gaps in pair.gaps for key, gap in gaps.items() if gap.distance}
+            assert pair.verdict in ("identical", "round-off"), f"{drawn} {report}"
+            assert differing <= BESIDE.get(pair.left, set()), f"{drawn} {report}"
+        tried.add(drawn)
 
     compare()
-    print(f"{found.count('identical')} of {len(found)} combinations are identical ({arithmetic})")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    print(f"{len(tried)} combinations, {arithmetic}")
+    assert len(tried) >= 30
