@@ -9,15 +9,15 @@ are no traps.
 import difflib
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from types import MappingProxyType, MethodType
 from typing import Any
 
 from shared.errors import InputError
 
-__all__ = ["KINDS", "NAMES", "Effect", "Trap", "catalogue", "check", "trap"]
+__all__ = ["KINDS", "NAMES", "Effect", "Trap", "Variant", "catalogue", "check", "trap"]
 
 KINDS = ("loop", "framework", "notes")
 NAMES = (
@@ -56,6 +56,24 @@ class Effect:
         object.__setattr__(self, "numbers", MappingProxyType(plain))
 
 
+@dataclass(frozen=True)
+class Variant:
+    """One way in which a step can deviate: other parts, by path. ``detail`` says which way, where a trap has several.
+
+    ``fit``, where given, finds the parts from how the loop's weights changed in its first step and how the rest of the
+    replayed step would have changed them: (changes of the loop, changes of the replay) -> (detail, parts), or None.
+    """
+
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    detail: str = ""
+    fit: Callable[[list[Any], list[Any]], "tuple[str, Mapping[str, Any]] | None"] | None = None
+
+    @property
+    def early(self) -> bool:
+        """Whether the loss and the gradients depend on it; otherwise only what is made of them."""
+        return any(not path.startswith(("optimizer.", "first_slots", "gradients", "kept")) for path in self.parts)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trap:
     """One mistake.
@@ -71,6 +89,8 @@ class Trap:
         stage: the first stage at which ``lockstep.compare`` shows it there.
         wrong, right: the halves.
         measure: runs both on small fixed data; takes seconds at most and changes nothing global.
+        variants: the forms in which the deviation can be put into a ``lockstep.auditing.replay.Replay``, for those that can;
+            none where it makes no sense for that model.
     """
 
     name: str
@@ -83,6 +103,7 @@ class Trap:
     wrong: Callable[..., Any]
     right: Callable[..., Any]
     measure: Callable[[], Effect]
+    variants: Callable[[Any], Iterable[Variant]] | None = None
 
     @property
     def title(self) -> str:

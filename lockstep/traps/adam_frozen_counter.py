@@ -15,7 +15,7 @@ import math
 import tensorflow as tf
 
 import lowlevel
-from lockstep.traps import Effect, Trap
+from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._digits import MODEL, TRAIN, digits, fitted
 from lowlevel.optimizers import Adam
 
@@ -44,6 +44,12 @@ def measure() -> Effect:
     )
 
 
+def variants(replay):
+    """Where the optimiser is an Adam."""
+    if replay.train and replay.train.optimizer in ("adam", "adamw"):
+        yield Variant({"optimizer.rule": wrong})
+
+
 TRAP = Trap(
     name="adam-frozen-counter",
     text=__doc__,
@@ -55,4 +61,5 @@ TRAP = Trap(
     wrong=wrong,
     right=right,
     measure=measure,
+    variants=variants,
 )

@@ -16,7 +16,7 @@ import dataclasses
 import tensorflow as tf
 
 import lowlevel
-from lockstep.traps import Effect, Trap
+from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._digits import MODEL, TRAIN, digits, fitted
 from lowlevel.losses import mean_over_batch as right
 
@@ -51,6 +51,12 @@ def measure() -> Effect:
     )
 
 
+def variants(replay):
+    """Where the compiled loss takes the mean."""
+    if replay.objective.reduction != "sum":
+        yield Variant({"reduction": lambda self, example_losses: wrong(example_losses)})
+
+
 TRAP = Trap(
     name="sum-differentiated",
     text=__doc__,
@@ -62,4 +68,5 @@ TRAP = Trap(
     wrong=wrong,
     right=right,
     measure=measure,
+    variants=variants,
 )

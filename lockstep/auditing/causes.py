@@ -1,0 +1,258 @@
+"""Causes by simulation: which trap, or which two, make the replayed step do what the loop did, at every step.
+
+Each step is taken from the weights that the loop had before it; only the optimiser's own state is carried along. So a trap
+that is the cause reproduces every step to rounding, and one that is not fails early. The loss that the loop returned
+sorts out most pairs before any gradient is taken.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import inf
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from lockstep.auditing.ground import LOSS, Distances, Ground, key
+from lockstep.auditing.observe import Observed
+from lockstep.auditing.reference import Reference, Step, Values
+from lockstep.auditing.replay import Replay
+from lockstep.traps import Trap, Variant
+
+NEAR = 3.0  # residuals whose ratio is below this are not told apart
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A trap in one of its forms."""
+
+    trap: Trap
+    variant: Variant
+
+    def __str__(self) -> str:
+        return f"{self.trap.name} ({self.variant.detail})" if self.variant.detail else self.trap.name
+
+
+Combination = tuple[Deviation, ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How near a combination came. ``worst`` and ``typical`` are residuals as multiples of the bound: at most 1 is round-off.
+
+    ``failed`` is the first step, from 1, that it did not reproduce; None where it reproduced all.
+    """
+
+    deviations: Combination
+    worst: float
+    typical: float
+    failed: int | None
+    evidence: tuple["Evidence", ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One number of one step: what the loop had, what the reference, and what the replay with the deviation."""
+
+    step: int
+    tensor: str
+    observed: float
+    reference: float
+    simulated: float
+
+
+def deviations_of(replay: Replay, traps: Iterable[Trap]) -> list[Deviation]:
+    """Every form of every trap that the reference's step can take."""
+    return [Deviation(trap, variant) for trap in traps if trap.variants is not None for variant in trap.variants(replay)]
+
+
+class Search:
+    """Tries combinations of deviations against one loop."""
+
+    def __init__(self, replay: Replay, seen: Observed, ground: Ground, single: Sequence[Step]) -> None:
+        self.replay, self.seen, self.ground, self.single = replay, seen, ground, single
+        self.target = seen.weights[1:]  # what a replayed step is compared with
+        self.reference: Reference = replay.reference
+        self.held = {id(weight): at for at, weight in enumerate(self.reference.weights)}
+        self.trained = [self.held[id(weight)] for weight in replay.model.trainable_variables]
+        self._chains: dict[frozenset[int], _Chain] = {}
+
+    def explain(self, deviations: Sequence[Deviation]) -> list[Trial]:
+        """Combinations that reproduce the loop, the nearest first: single deviations, or pairs where no single one does."""
+        singles = [self.attempt((one,)) for one in deviations]
+        found = [trial for trial in singles if trial.failed is None]
+        if not found:
+            found = [trial for pair in self._pairs(deviations) if (trial := self.attempt(pair)).failed is None]
+        return sorted(found, key=lambda trial: (trial.typical, len(trial.deviations)))
+
+    def null(self) -> Trial:
+        """The replay without any deviation."""
+        return self.attempt(())
+
+    def _pairs(self, deviations: Sequence[Deviation]) -> Iterator[Combination]:
+        """All pairs of parts that do not exclude each other, and whose loss is the loop's at the first step."""
+        early = [one for one in deviations if one.variant.early]
+        late = [one for one in deviations if not one.variant.early]
+        fitting: list[Combination] = [()] if self._loss_fits(()) else []
+        fitting += [(one,) for one in early if self._loss_fits((one,))]
+        for combination in fitting:
+            if combination:
+                yield from ((*combination, other) for other in late if _compatible(combination[0], other))
+            else:
+                yield from (pair for pair in combinations(late, 2) if _compatible(*pair))
+        yield from (pair for pair in combinations(early, 2) if _compatible(*pair) and self._loss_fits(pair))
+
+    def _loss_fits(self, combination: Combination) -> bool:
+        observed = self.seen.losses[0]
+        if observed is None:
+            return True
+        simulated = self._chain(combination).loss()
+        return self._over(LOSS, 0, abs(float(observed) - simulated), abs(simulated), abs(float(self.single[0].loss))) <= 1
+
+    def attempt(self, combination: Combination) -> Trial:
+        """Replay step after step until one is not reproduced."""
+        chain = self._chain(combination)
+        late = [one.variant for one in combination if not one.variant.early]
+        parts = [variant.parts for variant in late]
+        with self.replay.planted(*parts):
+            slots = self.replay.first_slots(self.reference.start[2])
+        worst, squares, count = 0.0, 0.0, 0
+        try:
+            for step in range(self.seen.steps):
+                reported, gradients, forward = chain.take(step)
+                self.replay.step, self.replay.past = step, [one[1] for one in chain.done[:step]]
+                for at, variant in enumerate(late):
+                    if step == 0 and variant.fit is not None:
+                        _, simulated = self._update(gradients, forward, slots, step, parts)
+                        fitted = variant.fit(*(self._changes(values) for values in (self.seen.weights[1], simulated)))
+                        if fitted is None:
+                            return Trial(combination, inf, inf, 1)
+                        combination = _renamed(combination, variant, *fitted)
+                        parts[at] = fitted[1]
+                slots, weights = self._update(gradients, forward, slots, step, parts)
+                ratios = self._ratios(step, reported, weights)
+                worst = max([worst, *ratios.values()])
+                squares, count = squares + sum(ratio**2 for ratio in ratios.values()), count + len(ratios)
+                if not worst <= 1:
+                    return Trial(combination, worst, inf, step + 1, self._evidence(step, reported, weights))
+        except (tf.errors.OpError, ValueError, TypeError):  # parts that do not go together
+            return Trial(combination, inf, inf, 1)
+        return Trial(combination, worst, (squares / max(count, 1)) ** 0.5, None, self._evidence(step, reported, weights))
+
+    def _update(self, gradients: Any, forward: Values, slots: Values, step: int, parts: Sequence[Any]) -> tuple[Values, Values]:
+        """The optimiser's variables and the weights after a step."""
+        replay, before = self.replay, self.seen.weights[step]
+        for at, weight in zip(self.trained, replay.trainable, strict=True):
+            weight.assign(before[at])
+        for slot, value in zip(replay.slots, slots, strict=True):
+            slot.assign(value)
+        with replay.planted(*parts):
+            replay.update(gradients)
+        weights = list(forward)
+        for at, weight in zip(self.trained, replay.trainable, strict=True):
+            weights[at] = weight.numpy()
+        return [slot.numpy() for slot in replay.slots], weights
+
+    def _ratios(self, step: int, reported: np.ndarray, weights: Values) -> Distances:
+        """How far the replay lands from the loop, as multiples of what rounding may do."""
+        single = self.single[step]
+        found: Distances = {}
+        loss = self.seen.losses[step]
+        if loss is not None:
+            distance = abs(float(loss) - float(reported))
+            found[LOSS] = self._over(LOSS, step, distance, abs(float(reported)), abs(float(single.loss)))
+        for name, before, after, simulated, true in zip(
+            self.ground.names, self.seen.weights[step], self.target[step], weights, single.weights, strict=True
+        ):
+            distance = float(np.abs(after.astype(np.float64) - simulated).max(initial=0.0))
+            sizes = [float(np.abs(value.astype(np.float64) - before).max(initial=0.0)) for value in (simulated, true)]
+            found[key(name)] = self._over(key(name), step, distance, *sizes)
+        return found
+
+    def _over(self, what: tuple[str, str], step: int, distance: float, size: float, reference: float) -> float:
+        """A distance as a multiple of the bound, which is as much wider as the replay's numbers are larger."""
+        bound = self.ground.bounds[step][what] * max(1.0, size / reference if reference else 1.0)
+        if not np.isfinite(distance):
+            return inf
+        return distance / bound if bound else (inf if distance else 0.0)
+
+    def _changes(self, weights: Values) -> Values:
+        """By how much the first step changed the trained weights."""
+        before = self.seen.weights[0]
+        return [weights[at].astype(np.float64) - before[at] for at in self.trained]
+
+    def _evidence(self, step: int, reported: np.ndarray, weights: Values) -> tuple[Evidence, ...]:
+        """The loss, and of the weights the number in which loop and reference differ most, at the last replayed step."""
+        found = []
+        loss = self.seen.losses[step]
+        if loss is not None:
+            found.append(Evidence(step + 1, "loss", float(loss), float(self.single[step].loss), float(reported)))
+        most, place = -1.0, None
+        for at, (after, true) in enumerate(zip(self.seen.weights[step + 1], self.single[step].weights, strict=True)):
+            distance = np.abs(after.astype(np.float64) - true)
+            over = distance.max(initial=0.0) / max(self.ground.bounds[step][key(self.ground.names[at])], 1e-300)
+            if over > most:
+                most, place = over, (at, np.unravel_index(int(distance.argmax()), distance.shape))
+        if place is not None:
+            at, where = place
+            name = self.ground.names[at] + (f"[{', '.join(map(str, where))}]" if where else "")
+            values = (self.seen.weights[step + 1][at], self.single[step].weights[at], weights[at])
+            found.append(Evidence(step + 1, name, *(float(value[where]) for value in values)))
+        return tuple(found)
+
+    def _chain(self, combination: Combination) -> "_Chain":
+        early = [one.variant for one in combination if one.variant.early]
+        name = frozenset(id(variant) for variant in early)
+        if name not in self._chains:
+            self._chains[name] = _Chain(self, early)
+        return self._chains[name]
+
+
+class _Chain:
+    """Forward and backward passes under some early deviations, step after step, each done once."""
+
+    def __init__(self, search: Search, variants: Sequence[Variant]) -> None:
+        self.search, self.parts = search, [variant.parts for variant in variants]
+        self.others = search.reference.start[1]
+        self.done: list[tuple[np.ndarray, list[tf.Tensor], Values]] = []
+
+    def take(self, step: int) -> tuple[np.ndarray, list[tf.Tensor], Values]:
+        """The reported loss, the gradients, and the loop's weights after the forward pass."""
+        while len(self.done) <= step:
+            self.done.append(self._next(len(self.done)))
+        return self.done[step]
+
+    def loss(self) -> float:
+        """The reported loss of the first step, without gradients where they are not there yet."""
+        if self.done:
+            return float(self.done[0][0])
+        search, batch = self.search, self.search.seen.batches[0]
+        with search.replay.planted(*self.parts):
+            self._enter(0)
+            outputs = search.replay.network.forward(search.replay.inputs(tf.constant(batch.x)))
+            return float(search.replay.losses(outputs, batch)[1])
+
+    def _enter(self, step: int) -> None:
+        reference, replay = self.search.reference, self.search.replay
+        reference.write(reference.others, self.others)
+        reference.write(reference.weights, replay.seen(self.search.seen.weights, step))
+
+    def _next(self, step: int) -> tuple[np.ndarray, list[tf.Tensor], Values]:
+        search, reference = self.search, self.search.reference
+        search.replay.step = step
+        with search.replay.planted(*self.parts):
+            self._enter(step)
+            reported, gradients = search.replay.backward(search.seen.batches[step])
+        self.others = reference.read(reference.others)
+        return reported, gradients, reference.read(reference.weights)
+
+
+def _compatible(left: Deviation, right: Deviation) -> bool:
+    """Whether both can stand in one step: two traps, and no part is replaced by both."""
+    return left.trap is not right.trap and not left.variant.parts.keys() & right.variant.parts.keys()
+
+
+def _renamed(combination: Combination, variant: Variant, detail: str, parts: Any) -> Combination:
+    """The combination with the form of a deviation that was fitted."""
+    return tuple(Deviation(one.trap, Variant(parts, detail)) if one.variant is variant else one for one in combination)

@@ -1,0 +1,99 @@
+"""How far rounding alone can carry a step: measured on the reference, from inputs and weights moved in their last bit."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lockstep.auditing.reference import Batch, Reference, Step, Values, perturbed
+from lockstep.floor import RUNS
+from lockstep.verdict import FACTOR, around, reached
+
+Key = tuple[str, str]  # (stage, tensor)
+Distances = dict[Key, float]
+LOSS: Key = ("loss", "loss")
+
+
+def key(name: str) -> Key:
+    """The key of a weight after a step."""
+    return "weights out", name
+
+
+def distances(names: Sequence[str], left: "Taken", right: "Taken") -> Distances:
+    """Largest absolute differences; the loss is left out where one side has none."""
+    found: Distances = {}
+    if left[0] is not None and right[0] is not None:
+        found[LOSS] = _largest(left[0], right[0])
+    return found | {key(name): _largest(a, b) for name, a, b in zip(names, left[1], right[1], strict=True)}
+
+
+Taken = tuple[np.ndarray | None, Values]  # the loss of a step, and the weights after it
+
+
+def _largest(left: np.ndarray, right: np.ndarray) -> float:
+    distance = np.abs(np.asarray(left, np.float64) - np.asarray(right, np.float64))
+    return float(np.where(np.isnan(distance), np.inf, distance).max(initial=0.0))
+
+
+def one(values: np.ndarray) -> float:
+    """One ULP of the largest number in an array; integers have none."""
+    return float(np.spacing(np.abs(values).max(initial=0.0))) if values.dtype.kind == "f" else 0.0
+
+
+class Ground:
+    """The bounds of rounding for every step: ``free`` from the first step on, ``single`` for a step from equal weights.
+
+    Args:
+        reference: within ``watched``.
+        names: of the weights.
+        at: the weights before each step, as the loop had them.
+        free, single: the reference's own steps, from its own weights and from the loop's.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        names: Sequence[str],
+        batches: Sequence[Batch],
+        at: Sequence[Values],
+        free: Sequence[Step],
+        single: Sequence[Step],
+    ) -> None:
+        self.names = tuple(names)
+        eps, free_runs, single_runs = _eps(reference), [], []
+        for run in range(RUNS):
+            moved = [Batch(one.epoch, one.rows, perturbed(one.x, eps, run), one.y) for one in batches]
+            free_runs.append(self._apart(reference.run(moved, start=at[0]), free))
+            starts = [[perturbed(value, eps, run) for value in values] for values in at]
+            single_runs.append(self._apart(reference.run(moved, starts), single, (starts, at)))
+        self.free = reached([_most(runs) for runs in zip(*free_runs, strict=True)])
+        self.single = around([_most(runs) for runs in zip(*single_runs, strict=True)])
+        ones = [self._ones(step) for step in single]
+        self.free_bounds, self.bounds = (
+            [{k: FACTOR * max(floor[k], unit[k]) for k in floor} for floor, unit in zip(floors, ones, strict=True)]
+            for floors in (self.free, self.single)
+        )
+
+    def _apart(self, moved: Sequence[Step], true: Sequence[Step], begun: Any = None) -> list[Distances]:
+        """How far perturbed steps are from the true ones; less what they began apart, where ``begun`` says from where."""
+        found = []
+        for at, (a, b) in enumerate(zip(moved, true, strict=True)):
+            weights = a.weights
+            if begun is not None:
+                pairs = zip(a.weights, begun[0][at], begun[1][at], strict=True)
+                weights = [after.astype(np.float64) - before + start for after, before, start in pairs]
+            found.append(distances(self.names, (a.loss, weights), (b.loss, b.weights)))
+        return found
+
+    def _ones(self, step: Step) -> Distances:
+        return {LOSS: one(step.loss)} | {key(name): one(value) for name, value in zip(self.names, step.weights, strict=True)}
+
+
+def _most(runs: Sequence[Distances]) -> Distances:
+    return {k: max(run[k] for run in runs) for k in runs[0]}
+
+
+def _eps(reference: Reference) -> float:
+    """The relative size of the last bit in the type in which the model computes."""
+    computes = {layer.compute_dtype for layer in reference.model.layers}
+    return max({"float16": 2.0**-10, "bfloat16": 2.0**-7, "float64": 2.0**-52}.get(dtype, 2.0**-23) for dtype in computes)
