@@ -124,13 +124,13 @@ class Search:
                 self.replay.step, self.replay.past = step, [one[1] for one in chain.done[:step]]
                 for at, variant in enumerate(late):
                     if step == 0 and variant.fit is not None:
-                        _, simulated = self._update(gradients, forward, slots, step, parts)
+                        _, simulated = self.update(gradients, forward, slots, step, parts)
                         fitted = variant.fit(*(self._changes(values) for values in (self.seen.weights[1], simulated)))
                         if fitted is None:
                             return Trial(combination, inf, inf, 1)
                         combination = _renamed(combination, variant, *fitted)
                         parts[at] = fitted[1]
-                slots, weights = self._update(gradients, forward, slots, step, parts)
+                slots, weights = self.update(gradients, forward, slots, step, parts)
                 ratios = self._ratios(step, reported, weights)
                 worst = max([worst, *ratios.values()])
                 squares, count = squares + sum(ratio**2 for ratio in ratios.values()), count + len(ratios)
@@ -140,8 +140,10 @@ class Search:
             return Trial(combination, inf, inf, 1)
         return Trial(combination, worst, (squares / max(count, 1)) ** 0.5, None, self._evidence(step, reported, weights))
 
-    def _update(self, gradients: Any, forward: Values, slots: Values, step: int, parts: Sequence[Any]) -> tuple[Values, Values]:
-        """The optimiser's variables and the weights after a step."""
+    def update(
+        self, gradients: Any, forward: Values, slots: Values, step: int, parts: Sequence[Any] = ()
+    ) -> tuple[Values, Values]:
+        """The optimiser's variables and the weights after a step, of those that the forward pass left."""
         replay, before = self.replay, self.seen.weights[step]
         for at, weight in zip(self.trained, replay.trainable, strict=True):
             weight.assign(before[at])
@@ -227,9 +229,10 @@ class _Chain:
         """The reported loss of the first step, without gradients where they are not there yet."""
         if self.done:
             return float(self.done[0][0])
-        search, batch = self.search, self.search.seen.batches[0]
+        search = self.search
         with search.replay.planted(*self.parts):
             self._enter(0)
+            batch = search.replay.batch(search.seen.batches, 0)
             outputs = search.replay.network.forward(search.replay.inputs(tf.constant(batch.x)))
             return float(search.replay.losses(outputs, batch)[1])
 
@@ -243,7 +246,7 @@ class _Chain:
         search.replay.step = step
         with search.replay.planted(*self.parts):
             self._enter(step)
-            reported, gradients = search.replay.backward(search.seen.batches[step])
+            reported, gradients = search.replay.backward(search.replay.batch(search.seen.batches, step))
         self.others = reference.read(reference.others)
         return reported, gradients, reference.read(reference.weights)
 

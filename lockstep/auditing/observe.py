@@ -61,11 +61,13 @@ def observe(step: Callable, held: Held, batches: Sequence[Batch]) -> Observed:
             text = f"{held.names[changed]} has the shape {values[changed].shape} now and had {shapes[changed]}"
             seen.fault = Fault("shape-changed", number, text)
             break
-        seen.weights.append(values)
-        seen.losses.append(_loss(returned, seen.notes))
-        if not_finite(seen.losses[-1], values, held.names):
-            seen.fault = Fault("nan", number, not_finite(seen.losses[-1], values, held.names))
+        loss = loss_of(returned, seen.notes)
+        bad = not_finite(loss, values, held.names)
+        if bad:
+            seen.fault = Fault("nan", number, bad)
             break
+        seen.weights.append(values)
+        seen.losses.append(loss)
     seen.batches = seen.batches[: seen.steps]
     return seen
 
@@ -81,7 +83,8 @@ def _handed(part: np.ndarray, kind: str) -> Any:
     return part.copy()
 
 
-def _loss(returned: Any, notes: list[str]) -> np.ndarray | None:
+def loss_of(returned: Any, notes: list[str]) -> np.ndarray | None:
+    """What a step returned as one number, (), or None where it is none; ``notes`` then says so, once."""
     note = None
     if returned is None:
         note = "the step returned None: no loss is compared, only weights"

@@ -41,6 +41,8 @@ NAMES = (
     "dataset-shuffle-skips",
     "module-bias-first",
     "jit-auto-without-xla",
+    "order-of-its-own",
+    "measured-after",
 )
 
 
@@ -67,6 +69,11 @@ class Variant:
     parts: Mapping[str, Any] = field(default_factory=dict)
     detail: str = ""
     fit: Callable[[list[Any], list[Any]], "tuple[str, Mapping[str, Any]] | None"] | None = None
+
+    @property
+    def figures(self) -> bool:
+        """Whether only what is said at the end of an epoch depends on it."""
+        return set(self.parts) == {"figures"}
 
     @property
     def early(self) -> bool:

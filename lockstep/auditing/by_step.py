@@ -76,7 +76,7 @@ def audit(
             held.write(reference.start[0])
         seen = observe(step, held, batches)
     seen.notes += notes
-    return analyse(seen, reference, held.names, batch_size, len(given[0]))
+    return analyse(seen, reference, held.names, batch_size, given)
 
 
 def assert_lockstep(
