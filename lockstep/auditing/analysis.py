@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from lockstep.auditing import start
-from lockstep.auditing.causes import Search, deviations_of
+from lockstep.auditing.causes import Search, Trial, deviations_of
 from lockstep.auditing.endings import covered, ended
 from lockstep.auditing.epochs import Said
 from lockstep.auditing.facts import facts
-from lockstep.auditing.faults import fault_line, with_fault
+from lockstep.auditing.faults import fault_line, no_update, with_fault
 from lockstep.auditing.finding import Cause, Finding
 from lockstep.auditing.ground import LOSS, Distances, Ground, Key, distances, key
 from lockstep.auditing.masks import own_masks
-from lockstep.auditing.naming import ranked, unknown
+from lockstep.auditing.naming import ranked, rivals, unknown
 from lockstep.auditing.observe import Observed, not_finite
 from lockstep.auditing.reference import Reference, Step
 from lockstep.auditing.replay import Replay
@@ -26,26 +26,16 @@ from shared.errors import InputError
 from shared.spec.rules import line
 
 
-def analyse(
-    seen: Observed,
-    reference: Reference,
-    names: Sequence[str],
-    batch_size: int,
-    data: tuple[np.ndarray, np.ndarray],
-    said: Sequence[Said] = (),
-    expected: int | None = None,
-    own_batches: bool = False,
-) -> Finding:
+def analyse(comparison: "Comparison", said: Sequence[Said] = (), expected: int | None = None) -> Finding:
     """The finding on a loop that was run.
 
     Args:
         said: what it said at the ends of epochs.
         expected: how many steps it should have taken; as many as it took where None.
-        own_batches: which rows its steps took is not known.
     """
+    seen, reference = comparison.seen, comparison.reference
     if not seen.steps:
         return with_fault(seen, Finding(verdict="different", why=fault_line(seen), first=None, notes=seen.notes))
-    comparison = Comparison(seen, reference, names, batch_size, data, own_batches)
     try:
         with reference.watched():
             comparison.run()
@@ -53,7 +43,7 @@ def analyse(
             if comparison.finite and finding.verdict in ("alike", "different"):
                 finding = comparison.explained(finding)
             elif comparison.finite and expected is not None and seen.fault is None:
-                finding = covered(finding, seen, expected, batch_size, len(data[0]))
+                finding = covered(finding, seen, expected, comparison.batch_size, len(comparison.data[0]))
             if comparison.finite and said:
                 finding = ended(finding, seen, comparison.single, said, comparison.replay())
     finally:
@@ -62,7 +52,18 @@ def analyse(
 
 
 class Comparison:
-    """One loop against its reference: ``run``, then ``judge``, then ``causes``."""
+    """One loop against its reference: ``run``, then ``judge``, then ``explained``.
+
+    Args:
+        seen: the loop.
+        reference: within ``watched`` from ``run`` on.
+        names: of the weights that both have.
+        batch_size, data: as the person gave them.
+        own_batches: which rows the loop's steps took is not known.
+
+    Attributes:
+        rivals: after ``explained``, the trials of different causes that the data cannot tell apart, the nearest first.
+    """
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class Comparison:
         self.seen, self.reference, self.names = seen, reference, tuple(names)
         self.batch_size, self.data, self.own_batches = batch_size, data, own_batches
         self.finite = True
+        self.rivals: list[Trial] = []
 
     def run(self) -> None:
         """Train the reference from its own weights and from the loop's, and measure what rounding may do."""
@@ -154,18 +156,21 @@ class Comparison:
     def explained(self, finding: Finding) -> Finding:
         """The finding with its causes, the likeliest first; ``unknown`` where there are none."""
         own = [self._initial()] if self._starts_elsewhere() else []
+        if self.seen.still:
+            return _with(finding, [*own, no_update(self.seen)])
         replay = self.replay()
         if isinstance(replay, str):
             return _with(finding, own or [unknown(f"the reference cannot be taken apart ({replay}), so no cause was tried")])
         if not any(not max(ratios.values()) <= 1 for ratios in self.over):
             return _with(finding, own or [unknown("each step taken by itself is within rounding")])
-        search = Search(replay, self.seen, self.ground, self.single)
+        search = self.search(replay)
         if self._reference_is_its_own(search):
             why = "the reference has a train_step or a loss of its own that cannot be replayed in parts"
             return _with(finding, own or [unknown(why)])
         deviations = [one for one in deviations_of(replay, catalogue()) if not one.variant.figures]
         trials = search.explain(deviations)
         if trials:
+            self.rivals = rivals(trials)
             return _with(finding, [*own, *ranked(trials)])
         masks = own_masks(search)
         if masks is not None:
@@ -175,6 +180,11 @@ class Comparison:
             evidence = "going back from its first step gives weights from which that step has the loop's loss"
             return _with(finding, [self._initial(begun, evidence)])
         return _with(finding, own or [unknown("no trap of the catalogue, and no two of them, reproduce what the loop did")])
+
+    def search(self, replay: Replay) -> Search:
+        """The search for causes; what it finds is shown at the first step that differs."""
+        first = next((step for step, ratios in enumerate(self.over) if not max(ratios.values()) <= 1), 0)
+        return Search(replay, self.seen, self.ground, self.single, first)
 
     def replay(self) -> Replay | str:
         """The reference's step in parts, or why it cannot be taken apart."""

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from lockstep.auditing.analysis import analyse
+from lockstep.auditing.analysis import Comparison, analyse
 from lockstep.auditing.by_step import prepared
 from lockstep.auditing.epochs import FIGURES, Said
 from lockstep.auditing.finding import Finding
@@ -57,9 +57,8 @@ def audit_run(
     seen.notes += notes
     weights = model.weights if len(seen.weights[0]) == len(start) else model.trainable_variables
     reference = Reference(model, weights)
-    return analyse(
-        seen, reference, names_of(model, weights), batch_size, (x, y), ends, expected=len(batches), own_batches=not told
-    )
+    comparison = Comparison(seen, reference, names_of(model, weights), batch_size, (x, y), own_batches=not told)
+    return analyse(comparison, ends, expected=len(batches))
 
 
 def _watch(

@@ -20,8 +20,6 @@ from lockstep.auditing.reference import Reference, Step, Values
 from lockstep.auditing.replay import Replay
 from lockstep.traps import Trap, Variant
 
-NEAR = 3.0  # residuals whose ratio is below this are not told apart
-
 
 @dataclass(frozen=True)
 class Deviation:
@@ -70,9 +68,10 @@ def deviations_of(replay: Replay, traps: Iterable[Trap]) -> list[Deviation]:
 class Search:
     """Tries combinations of deviations against one loop."""
 
-    def __init__(self, replay: Replay, seen: Observed, ground: Ground, single: Sequence[Step]) -> None:
+    def __init__(self, replay: Replay, seen: Observed, ground: Ground, single: Sequence[Step], first: int = 0) -> None:
         self.replay, self.seen, self.ground, self.single = replay, seen, ground, single
         self.target = seen.weights[1:]  # what a replayed step is compared with
+        self.shown = first  # the step of which the evidence is given
         self.reference: Reference = replay.reference
         self.held = {id(weight): at for at, weight in enumerate(self.reference.weights)}
         self.trained = [self.held[id(weight)] for weight in replay.model.trainable_variables]
@@ -118,6 +117,7 @@ class Search:
         with self.replay.planted(*parts):
             slots = self.replay.first_slots(self.reference.start[2])
         worst, squares, count = 0.0, 0.0, 0
+        evidence: tuple[Evidence, ...] = ()
         try:
             for step in range(self.seen.steps):
                 reported, gradients, forward = chain.take(step)
@@ -133,12 +133,14 @@ class Search:
                 slots, weights = self.update(gradients, forward, slots, step, parts)
                 ratios = self._ratios(step, reported, weights)
                 worst = max([worst, *ratios.values()])
+                if step == self.shown:
+                    evidence = self._evidence(step, reported, weights)
                 squares, count = squares + sum(ratio**2 for ratio in ratios.values()), count + len(ratios)
                 if not worst <= 1:
-                    return Trial(combination, worst, inf, step + 1, self._evidence(step, reported, weights))
+                    return Trial(combination, worst, inf, step + 1, evidence)
         except (tf.errors.OpError, ValueError, TypeError):  # parts that do not go together
             return Trial(combination, inf, inf, 1)
-        return Trial(combination, worst, (squares / max(count, 1)) ** 0.5, None, self._evidence(step, reported, weights))
+        return Trial(combination, worst, (squares / max(count, 1)) ** 0.5, None, evidence)
 
     def update(
         self, gradients: Any, forward: Values, slots: Values, step: int, parts: Sequence[Any] = ()
@@ -185,7 +187,7 @@ class Search:
         return [weights[at].astype(np.float64) - before[at] for at in self.trained]
 
     def _evidence(self, step: int, reported: np.ndarray, weights: Values) -> tuple[Evidence, ...]:
-        """The loss, and of the weights the number in which loop and reference differ most, at the last replayed step."""
+        """The loss, and of the weights the number in which loop and reference differ most."""
         found = []
         loss = self.seen.losses[step]
         if loss is not None:

@@ -12,7 +12,7 @@ from lockstep.auditing.naming import unknown
 from lockstep.auditing.observe import Observed
 from lockstep.auditing.reference import Step
 from lockstep.auditing.replay import Replay
-from lockstep.divergence import Divergence
+from lockstep.divergence import Divergence, gap
 from lockstep.traps import Trap, catalogue
 
 
@@ -63,7 +63,8 @@ def ended(finding: Finding, seen: Observed, single: Sequence[Step], said: Sequen
         return replace(finding, causes=causes, facts=facts)
     causes = causes or [unknown("no trap of the catalogue reproduces what the loop says at the ends of its epochs")]
     last, stage = said[at].steps, "epoch loss" if name == "loss" else "metrics"
-    first = Divergence(seen.batches[last - 1].epoch, last, stage, name, abs(said[at].figures[name] - true), np.inf)
+    sizes = gap(np.asarray(said[at].figures[name], np.float32), np.asarray(true, np.float32))
+    first = Divergence(seen.batches[last - 1].epoch, last, stage, name, *sizes)
     why = "the steps agree, and what the loop says at the end of an epoch does not"
     return replace(finding, verdict="different", why=why, first=first, causes=causes, facts=facts)
 

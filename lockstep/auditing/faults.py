@@ -16,7 +16,7 @@ FAULTS = {
         "The loop leaves the finite numbers.",
         "Look at the step before: a logarithm of zero, a division by zero, or a learning rate that is too high.",
     ),
-    "no-update": ("The loop takes no step.", "Yield (loss, weights) after each step."),
+    "no-update": ("The loop updates nothing.", "Pass the variables that the step updates, and update them in place."),
 }
 
 
@@ -25,6 +25,16 @@ def fault_line(seen: Observed) -> str:
     assert seen.fault is not None
     title, _ = FAULTS[seen.fault.code]
     return f"step {seen.fault.step}: {title if seen.fault.code == 'step-raised' else seen.fault.text}"
+
+
+def no_update(seen: Observed) -> Cause:
+    """The cause where no weight ever changed."""
+    evidence = [f"none of the {len(seen.weights[0])} variables changed in {seen.steps} steps"]
+    if seen.elsewhere:
+        others = seen.elsewhere[:4]
+        evidence.append(f"others that the step reaches did: {', '.join(others)}{' and more' if len(seen.elsewhere) > 4 else ''}")
+    title, remedy = FAULTS["no-update"]
+    return Cause("no-update", title, tuple(evidence), remedy)
 
 
 def with_fault(seen: Observed, finding: Finding) -> Finding:

@@ -21,6 +21,7 @@ class Observed:
         weights: the variables before the first step and after each, in the model's order and shapes.
         losses: what each step returned, (), or None where that was no single number.
         notes: what a reader should know.
+        elsewhere: names of other variables that moved, where none of the given ones did.
         fault: why the loop ended before its time, in words, and at which step; None where it did not.
     """
 
@@ -29,6 +30,14 @@ class Observed:
     losses: list[np.ndarray | None] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     fault: "Fault | None" = None
+    elsewhere: list[str] = field(default_factory=list)
+
+    @property
+    def still(self) -> bool:
+        """Whether no weight ever changed."""
+        return all(
+            np.array_equal(value, first) for values in self.weights for value, first in zip(values, self.weights[0], strict=True)
+        )
 
     @property
     def steps(self) -> int:

@@ -22,8 +22,8 @@ def add(commands: Any) -> None:
         "audit",
         help="find the first divergence between a training loop of one's own and Keras, and its cause",
         description="Run FILE.py, then the training loop that it defines, and compare every step with model.fit. The file "
-        "defines step(x, y), variables, model (compiled), x and y; or run(weights, x, y) in place of step and variables. It may also "
-        "define batch_size, steps, epochs, shuffle, initial, state, transpose and make, as lockstep.audit takes them.",
+        "defines step(x, y), variables, model (compiled), x and y; or run(weights, x, y) in place of step and variables. It "
+        "may also define batch_size, steps, epochs, shuffle, initial, state, transpose and make, as lockstep.audit takes them.",
     )
     audit.add_argument("file", metavar="FILE.py", help="the file; it is executed")
     audit.add_argument("--steps", type=int, metavar="N", help="steps that are compared (default: the file's, or 20)")
