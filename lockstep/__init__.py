@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from lockstep.prediction import Answer, predict
     from lockstep.report import Report
     from lockstep.sides import Side
+    from lockstep.traces import Check, Trace, check, record
     from lockstep.tuning import Choice, IntUniform, LogUniform, OneMinusLogUniform, SearchResult, Space, Uniform, panda, search
 
 __all__ = [
     "Answer",
+    "Check",
     "Choice",
     "Divergence",
     "IntUniform",
@@ -26,10 +28,13 @@ __all__ = [
     "SearchResult",
     "Side",
     "Space",
+    "Trace",
     "Uniform",
+    "check",
     "compare",
     "panda",
     "predict",
+    "record",
     "search",
 ]
 
@@ -42,6 +47,7 @@ _HOME = {
     "Divergence": "lockstep.divergence",
     "Answer": "lockstep.prediction",
     "predict": "lockstep.prediction",
+    **dict.fromkeys(("Check", "Trace", "check", "record"), "lockstep.traces"),
     **dict.fromkeys(_TUNING, "lockstep.tuning"),
 }
 
