@@ -49,6 +49,7 @@ TRAP = Trap(
     name="batched-apart",
     text=__doc__,
     source="S3.2",
+    met="S3.2",
     kind="loop",
     stage="batch",
     wrong=wrong,

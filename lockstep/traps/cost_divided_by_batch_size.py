@@ -40,6 +40,7 @@ TRAP = Trap(
     name="cost-divided-by-batch-size",
     text=__doc__,
     source="S3.2",
+    met="S3.2",
     kind="loop",
     replaces="mean_loss.add",
     stage="running metric",
