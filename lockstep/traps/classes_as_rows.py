@@ -65,6 +65,7 @@ TRAP = Trap(
     name="classes-as-rows",
     text=__doc__,
     source="S0.11",
+    met="S0.11",
     kind="loop",
     replaces="loss",
     stage="example losses",
