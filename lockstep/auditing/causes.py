@@ -100,10 +100,10 @@ class Search:
         fitting += [(one,) for one in early if self._loss_fits((one,))]
         for combination in fitting:
             if combination:
-                yield from ((*combination, other) for other in late if _compatible(combination[0], other))
+                yield from ((*combination, other) for other in late if compatible(combination[0], other))
             else:
-                yield from (pair for pair in combinations(late, 2) if _compatible(*pair) and self._worth(*pair))
-        yield from (pair for pair in combinations(early, 2) if _compatible(*pair) and self._loss_fits(pair))
+                yield from (pair for pair in combinations(late, 2) if compatible(*pair) and self._worth(*pair))
+        yield from (pair for pair in combinations(early, 2) if compatible(*pair) and self._loss_fits(pair))
 
     def _kind(self, trial: Trial) -> str:
         """What a deviation does in the first step: ``"nothing"``, what the loop ``"did"``, or something ``"else"``."""
@@ -273,7 +273,7 @@ class _Chain:
         return reported, gradients, reference.read(reference.weights)
 
 
-def _compatible(left: Deviation, right: Deviation) -> bool:
+def compatible(left: Deviation, right: Deviation) -> bool:
     """Whether both can stand in one step: two traps, and no part is replaced by both."""
     return left.trap is not right.trap and not left.variant.parts.keys() & right.variant.parts.keys()
 
