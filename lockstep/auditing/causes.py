@@ -240,7 +240,7 @@ class _Chain:
 
     def _next(self, step: int) -> tuple[np.ndarray, list[tf.Tensor], Values]:
         search, reference = self.search, self.search.reference
-        search.replay.step = step
+        search.replay.step, search.replay.reports = step, [one[0] for one in self.done]
         with search.replay.planted(*self.parts):
             self._enter(step)
             reported, gradients = search.replay.backward(search.seen.batches[step])

@@ -2,9 +2,9 @@
 
 The parts have the names that they have in ``lowlevel.Trainer`` where it has them: ``loss``, ``reduction``, ``optimizer.rule``,
 ``network.layers.0.activation``. What it has not: ``seen`` (from which weights the forward pass is taken), ``inputs``,
-``targets``, ``network.forward``, ``penalties``, ``reported`` (what the loop says its loss is), ``first_slots`` (the optimiser's
-variables before the first step), ``gradients`` and ``kept`` (which weights are not updated). Everything runs in eager code, so
-that no part has to be compiled before it is tried once.
+``targets``, ``network.forward``, ``objective`` (the Keras loss), ``penalties``, ``penalty`` (what becomes of each), ``reported``
+(what the loop says its loss is), ``first_slots`` (the optimiser's variables before the first step), ``gradients`` and ``kept``
+(which weights are not updated). Everything runs in eager code, so that no part has to be compiled before it is tried once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,8 +52,8 @@ class Replay:
         objective: the compiled loss.
         train: the optimiser's settings, or None where they cannot be read.
         trainable: the trained weights; slots: the optimiser's variables, in the order of Keras.
-        step: the number of the step that is taken, from 0.
-        past: the gradients of all steps before it.
+        step: the number of the step that is taken, from 0; rows: how many examples its batch has.
+        past, reports: the gradients of all steps before it, and the losses that they reported.
 
     Raises:
         TypeError: a model that cannot be taken apart, and why.
@@ -63,15 +63,14 @@ class Replay:
         self.reference, self.model = reference, reference.model
         self.batch_size, self.examples = batch_size, examples
         self.network = Net(self.model)
-        self.objective = keras.losses.get(self.model.loss)
-        if not isinstance(self.objective, keras.losses.Loss):
-            raise TypeError(f"a loss of type {type(self.objective).__name__}")
+        self.objective = objective_of(self.model.loss)
         self.trainable = [weight.value for weight in self.model.trainable_variables]
         self.optimizer = replayed(self.model, self.trainable)
         self.train = self.optimizer.train
         self.slots = list(self.optimizer.variables)
-        self.step = 0
+        self.step, self.rows = 0, batch_size
         self.past: list[list[tf.Tensor]] = []
+        self.reports: list[np.ndarray] = []
         if [value.shape for value in reference.start[2]] != [tuple(slot.shape) for slot in self.slots]:
             raise TypeError("an optimiser with other variables than its settings say")
 
@@ -102,6 +101,10 @@ class Replay:
         """What regularisers add to the loss."""
         return list(self.model.losses)
 
+    def penalty(self, value: tf.Tensor) -> tf.Tensor:
+        """What is added for one of them: itself."""
+        return value
+
     def reported(self, loss: tf.Tensor, example_losses: tf.Tensor) -> tf.Tensor:
         """What the loop says its loss is: that which it minimises."""
         return loss
@@ -122,8 +125,9 @@ class Replay:
 
     def losses(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
         """The loss that is minimised and the one that is reported, from the net's outputs."""
+        self.rows = len(batch.y)
         examples = self.loss(self.targets(tf.constant(batch.y)), outputs)
-        minimised = total(self.reduction(examples), self.penalties())
+        minimised = total(self.reduction(examples), [self.penalty(value) for value in self.penalties()])
         return minimised, tf.cast(self.reported(minimised, examples), tf.float32)
 
     def backward(self, batch: Batch) -> tuple[np.ndarray, list[tf.Tensor]]:
@@ -159,6 +163,21 @@ class Replay:
         finally:
             for owner, name, value in reversed(undo):
                 _set(owner, name, value)
+
+
+def objective_of(loss: Any) -> keras.losses.Loss:
+    """The loss object of what was given to ``compile``: Keras has a class of the same settings for each of its functions.
+
+    Raises:
+        TypeError: another function, or several losses.
+    """
+    found = keras.losses.get(loss) if isinstance(loss, str) or callable(loss) else loss
+    name = getattr(found, "__name__", "")
+    kind = getattr(keras.losses, name.title().replace("_", ""), None) if getattr(keras.losses, name, None) is found else None
+    objective = kind(name=name) if kind is not None else found
+    if not isinstance(objective, keras.losses.Loss):
+        raise TypeError(f"a loss of type {type(found).__name__}")
+    return objective
 
 
 def example_losses(objective: keras.losses.Loss, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
