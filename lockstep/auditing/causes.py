@@ -20,6 +20,7 @@ from lockstep.auditing.reference import Reference, Step, Values
 from lockstep.auditing.replay import Replay
 from lockstep.traps import Trap, Variant
 
+APART = (tf.errors.OpError, ValueError, TypeError)  # what parts raise that do not go together
 NEAR = 3.0  # residuals whose ratio is below this are not told apart
 
 
@@ -107,7 +108,10 @@ class Search:
         observed = self.seen.losses[0]
         if observed is None:
             return True
-        simulated = self._chain(combination).loss()
+        try:
+            simulated = self._chain(combination).loss()
+        except APART:
+            return False
         return self._over(LOSS, 0, abs(float(observed) - simulated), abs(simulated), abs(float(self.single[0].loss))) <= 1
 
     def attempt(self, combination: Combination) -> Trial:
@@ -136,7 +140,7 @@ class Search:
                 squares, count = squares + sum(ratio**2 for ratio in ratios.values()), count + len(ratios)
                 if not worst <= 1:
                     return Trial(combination, worst, inf, step + 1, self._evidence(step, reported, weights))
-        except (tf.errors.OpError, ValueError, TypeError):  # parts that do not go together
+        except APART:
             return Trial(combination, inf, inf, 1)
         return Trial(combination, worst, (squares / max(count, 1)) ** 0.5, None, self._evidence(step, reported, weights))
 

@@ -60,7 +60,7 @@ def ends_linear(replay: Replay) -> bool:
     return getattr(replay.network.layers[-1], "activation", None) is keras.activations.linear
 
 
-def places(replay: Replay, kind: type | tuple[type, ...]) -> Iterator[tuple[int, keras.layers.Layer]]:
+def places(replay: Replay, kind: type | tuple[type, ...]) -> Iterator[tuple[int, Any]]:
     """Numbers and layers of a kind, of those that are trained."""
     for at, layer in enumerate(replay.network.layers):
         if isinstance(layer, kind) and layer.trainable:

@@ -32,7 +32,7 @@ def right(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
 
 def measure() -> Effect:
     """Digits after 44 steps in either type."""
-    numbers = {}
+    numbers: dict[str, float] = {}
     for kind in TYPES:
         found = compared(classifier(), _layers(kind, 2), *rows())
         numbers |= {f"{kind} {name}": value for name, value in found.items()}
