@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lockstep.auditing import Cause, Finding, assert_lockstep, audit, audit_run
     from lockstep.comparison import compare
     from lockstep.divergence import Divergence
     from lockstep.prediction import Answer, predict
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "Cause",
     "Choice",
     "Divergence",
+    "Finding",
     "IntUniform",
     "LogUniform",
     "OneMinusLogUniform",
@@ -27,6 +30,9 @@ __all__ = [
     "Side",
     "Space",
     "Uniform",
+    "assert_lockstep",
+    "audit",
+    "audit_run",
     "compare",
     "panda",
     "predict",
@@ -35,6 +41,8 @@ __all__ = [
 
 _TUNING = ("Choice", "IntUniform", "LogUniform", "OneMinusLogUniform", "SearchResult", "Space", "Uniform", "panda", "search")
 
+_AUDITING = ("Cause", "Finding", "assert_lockstep", "audit", "audit_run")
+
 _HOME = {
     "compare": "lockstep.comparison",
     "Report": "lockstep.report",
@@ -42,6 +50,7 @@ _HOME = {
     "Divergence": "lockstep.divergence",
     "Answer": "lockstep.prediction",
     "predict": "lockstep.prediction",
+    **dict.fromkeys(_AUDITING, "lockstep.auditing"),
     **dict.fromkeys(_TUNING, "lockstep.tuning"),
 }
 

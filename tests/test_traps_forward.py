@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from lockstep.auditing.audit import audit
+from lockstep.auditing.by_step import audit
 from lockstep.auditing.loop import Loop
 from lockstep.traps import trap
 
@@ -145,7 +145,7 @@ def planted(at, number=0):
     """(finding, detail): the audit of a loop with one of a trap's variants."""
     name, subject, *_ = SUBJECTS[at]
     model, x, y = subject()
-    loop = Loop(model, batch_size=BATCH, examples=len(x))
+    loop = Loop(model, batch_size=BATCH, x=x, y=y)
     variant = list(trap(name).variants(loop.replay))[number]
     loop.parts = (variant.parts,)
     return audit(loop.step, loop.variables, model, x, y, batch_size=BATCH, steps=STEPS), variant.detail

@@ -1,14 +1,21 @@
 """From what was seen of a loop to a finding: compare with ``fit``, judge, and ask for causes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from lockstep.auditing import start
 from lockstep.auditing.causes import Search, Trial, deviations_of
+from lockstep.auditing.endings import covered, ended
+from lockstep.auditing.epochs import Said
 from lockstep.auditing.facts import facts
+from lockstep.auditing.faults import fault_line, no_update, with_fault
 from lockstep.auditing.finding import Cause, Finding
 from lockstep.auditing.ground import LOSS, Distances, Ground, Key, distances, key
+from lockstep.auditing.masks import own_masks
+from lockstep.auditing.naming import ranked, rivals, unknown
 from lockstep.auditing.observe import Observed, not_finite
 from lockstep.auditing.reference import Reference, Step
 from lockstep.auditing.replay import Replay
@@ -19,29 +26,58 @@ from shared.errors import InputError
 from shared.spec.rules import line
 
 
-def analyse(seen: Observed, reference: Reference, names: Sequence[str], batch_size: int, examples: int) -> Finding:
-    """The finding on a loop that was run."""
+def analyse(comparison: "Comparison", said: Sequence[Said] = (), expected: int | None = None) -> Finding:
+    """The finding on a loop that was run.
+
+    Args:
+        said: what it said at the ends of epochs.
+        expected: how many steps it should have taken; as many as it took where None.
+    """
+    seen, reference = comparison.seen, comparison.reference
     if not seen.steps:
-        assert seen.fault is not None
-        return _of_fault(seen, Finding(verdict="different", why=_fault_line(seen), first=None))
-    comparison = Comparison(seen, reference, names)
+        return with_fault(seen, Finding(verdict="different", why=fault_line(seen), first=None, notes=seen.notes))
     try:
         with reference.watched():
             comparison.run()
             finding = comparison.judge()
-            if finding.verdict in ("alike", "different") and comparison.finite:
-                finding.causes.extend(comparison.causes(batch_size, examples))
+            if comparison.finite and finding.verdict in ("alike", "different"):
+                finding = comparison.explained(finding)
+            elif comparison.finite and expected is not None and seen.fault is None:
+                finding = covered(finding, seen, expected, comparison.batch_size, len(comparison.data[0]))
+            if comparison.finite and said:
+                finding = ended(finding, seen, comparison.single, said, comparison.replay())
     finally:
         reference.restore()
-    return _of_fault(seen, finding) if seen.fault is not None else finding
+    return with_fault(seen, finding) if seen.fault is not None else finding
 
 
 class Comparison:
-    """One loop against its reference: ``run``, then ``judge``, then ``causes``."""
+    """One loop against its reference: ``run``, then ``judge``, then ``explained``.
 
-    def __init__(self, seen: Observed, reference: Reference, names: Sequence[str]) -> None:
+    Args:
+        seen: the loop.
+        reference: within ``watched`` from ``run`` on.
+        names: of the weights that both have.
+        batch_size, data: as the person gave them.
+        own_batches: which rows the loop's steps took is not known.
+
+    Attributes:
+        rivals: after ``explained``, the trials of different causes that the data cannot tell apart, the nearest first.
+    """
+
+    def __init__(
+        self,
+        seen: Observed,
+        reference: Reference,
+        names: Sequence[str],
+        batch_size: int,
+        data: tuple[np.ndarray, np.ndarray],
+        own_batches: bool = False,
+    ) -> None:
         self.seen, self.reference, self.names = seen, reference, tuple(names)
+        self.batch_size, self.data, self.own_batches = batch_size, data, own_batches
         self.finite = True
+        self.rivals: list[Trial] = []
 
     def run(self) -> None:
         """Train the reference from its own weights and from the loop's, and measure what rounding may do."""
@@ -56,7 +92,7 @@ class Comparison:
             ) from None
         self.single = self.reference.run(seen.batches, at)
         steps = (*self.free, *self.single)
-        self.finite = not any(not_finite(step.loss, step.weights, self.names) for step in steps) and seen.fault is None
+        self.finite = not any(not_finite(step.loss, step.weights, self.names) for step in steps)
         if self.finite:
             self.ground = Ground(self.reference, self.names, seen.batches, at, self.free, self.single)
 
@@ -78,8 +114,7 @@ class Comparison:
         notes = [*seen.notes, *self._dtypes()]
         if not self.finite:
             text = next(filter(None, (not_finite(step.loss, step.weights, self.names) for step in self.free)), "")
-            why = _fault_line(seen) if seen.fault else f"the reference itself: {text}"
-            return Finding(verdict="different", why=why, first=first_bit, notes=notes, **largest)
+            return Finding(verdict="different", why=f"the reference itself: {text}", first=first_bit, notes=notes, **largest)
         free = [distances(self.names, ours, (step.loss, step.weights)) for ours, step in zip(observed, self.free, strict=True)]
         single = [
             distances(self.names, ours, (step.loss, step.weights)) for ours, step in zip(observed, self.single, strict=True)
@@ -118,20 +153,45 @@ class Comparison:
             **largest,
         )
 
-    def causes(self, batch_size: int, examples: int) -> list[Cause]:
-        """Traps that reproduce the loop, the likeliest first; ``unknown`` where none does."""
+    def explained(self, finding: Finding) -> Finding:
+        """The finding with its causes, the likeliest first; ``unknown`` where there are none."""
         own = [self._initial()] if self._starts_elsewhere() else []
-        try:
-            replay = Replay(self.reference, batch_size, examples)
-        except TypeError as error:
-            return own or [unknown(f"the reference cannot be taken apart ({error}), so no cause was tried")]
-        search = Search(replay, self.seen, self.ground, self.single)
+        if self.seen.still:
+            return _with(finding, [*own, no_update(self.seen)])
+        replay = self.replay()
+        if isinstance(replay, str):
+            return _with(finding, own or [unknown(f"the reference cannot be taken apart ({replay}), so no cause was tried")])
         if not any(not max(ratios.values()) <= 1 for ratios in self.over):
-            return own or [unknown("each step taken by itself is within rounding")]
+            return _with(finding, own or [unknown("each step taken by itself is within rounding")])
+        search = self.search(replay)
         if self._reference_is_its_own(search):
-            return own or [unknown("the reference has a train_step or a loss of its own that cannot be replayed in parts")]
-        trials = search.explain(deviations_of(replay, catalogue()))
-        return own + (_ranked(trials) or [unknown("no trap of the catalogue, and no two of them, reproduce what the loop did")])
+            why = "the reference has a train_step or a loss of its own that cannot be replayed in parts"
+            return _with(finding, own or [unknown(why)])
+        deviations = [one for one in deviations_of(replay, catalogue()) if not one.variant.figures]
+        trials = search.explain(deviations)
+        if trials:
+            self.rivals = rivals(trials)
+            return _with(finding, [*own, *ranked(trials)])
+        masks = own_masks(search)
+        if masks is not None:
+            why = "the loop draws dropout masks of its own, and its losses are among those that other masks give"
+            return replace(_with(finding, [*own, masks]), verdict="alike", why=why)
+        if self.own_batches and not own and (begun := start.found(search)) is not None:
+            evidence = "going back from its first step gives weights from which that step has the loop's loss"
+            return _with(finding, [self._initial(begun, evidence)])
+        return _with(finding, own or [unknown("no trap of the catalogue, and no two of them, reproduce what the loop did")])
+
+    def search(self, replay: Replay) -> Search:
+        """The search for causes; what it finds is shown at the first step that differs."""
+        first = next((step for step, ratios in enumerate(self.over) if not max(ratios.values()) <= 1), 0)
+        return Search(replay, self.seen, self.ground, self.single, first)
+
+    def replay(self) -> Replay | str:
+        """The reference's step in parts, or why it cannot be taken apart."""
+        try:
+            return Replay(self.reference, self.batch_size, *self.data, self.own_batches)
+        except TypeError as error:
+            return str(error)
 
     def _reference_is_its_own(self, search: Search) -> bool:
         """Whether the replay without any deviation fails to reproduce the reference."""
@@ -173,16 +233,15 @@ class Comparison:
     def _starts_elsewhere(self) -> bool:
         return any(not same_bits(_cast(a, b), b) for a, b in zip(self.seen.weights[0], self.reference.start[0], strict=True))
 
-    def _initial(self) -> Cause:
+    def _initial(self, begun: Sequence[np.ndarray] | None = None, *evidence: str) -> Cause:
+        weights = zip(self.names, self.seen.weights[0] if begun is None else begun, self.reference.start[0], strict=True)
         differing = [
-            f"{name}: largest difference {gap(_cast(a, b), b)[0]:.3g}"
-            for name, a, b in zip(self.names, self.seen.weights[0], self.reference.start[0], strict=True)
-            if not same_bits(_cast(a, b), b)
+            f"{name}: largest difference {gap(_cast(a, b), b)[0]:.3g}" for name, a, b in weights if not same_bits(_cast(a, b), b)
         ]
         return Cause(
             "initial-weights",
             "The loop starts from other weights than the model.",
-            tuple(differing[:4]),
+            (*evidence, *differing[:4]),
             "Copy the model's weights into your variables before the first step.",
             "weights in",
         )
@@ -205,32 +264,8 @@ def notes_on_dtype(notes: Sequence[str]) -> bool:
     return any(note.startswith("dtype:") for note in notes)
 
 
-def unknown(why: str) -> Cause:
-    """No cause, said as such."""
-    return Cause(
-        "unknown",
-        "Nothing in the catalogue explains the difference.",
-        (why,),
-        "Look at the first divergence and at what was measured; compare gradients at that step by hand.",
-    )
-
-
-def _ranked(trials: Sequence[Trial]) -> list[Cause]:
-    """The causes of trials that reproduce the loop, each code once."""
-    found: list[Cause] = []
-    for trial in trials:
-        for one in trial.deviations:
-            if one.trap.cause is None or any(cause.code == one.trap.cause for cause in found):
-                continue
-            other = next((two.trap.cause for two in trial.deviations if two is not one), None)
-            evidence = tuple(
-                f"step {e.step}, {e.tensor}: the loop {e.observed:.9g}, the reference {e.reference:.9g}, "
-                f"the reference with this {'pair' if other else 'cause'} {e.simulated:.9g}"
-                for e in trial.evidence
-            )
-            title = f"{one.trap.title} Here: {one.variant.detail}." if one.variant.detail else one.trap.title
-            found.append(Cause(one.trap.cause, title, evidence, one.trap.remedy, one.trap.stage, other))
-    return found
+def _with(finding: Finding, causes: list[Cause]) -> Finding:
+    return replace(finding, causes=[*finding.causes, *causes])
 
 
 def _over(found: Distances, bound: Distances) -> Distances:
@@ -239,31 +274,3 @@ def _over(found: Distances, bound: Distances) -> Distances:
 
 def _cast(value: np.ndarray, like: np.ndarray) -> np.ndarray:
     return np.asarray(value).astype(np.asarray(like).dtype)
-
-
-def _fault_line(seen: Observed) -> str:
-    fault = seen.fault
-    assert fault is not None
-    what = {"step-raised": "the step raised an exception", "shape-changed": "a variable changed its shape", "nan": fault.text}
-    return f"step {fault.step}: {what[fault.code]}"
-
-
-def _of_fault(seen: Observed, finding: Finding) -> Finding:
-    """The finding on a loop that ended before its time: the fault comes first among its causes."""
-    fault = seen.fault
-    assert fault is not None
-    remedy = {
-        "step-raised": "Mend the exception first; the traceback is the loop's own.",
-        "shape-changed": "Update in place what keeps its shape; a variable made with shape=None takes any.",
-        "nan": "Look at the last step before: a logarithm of zero, a division by zero, or a learning rate that is too high.",
-    }[fault.code]
-    title = {
-        "step-raised": f"The step raised at step {fault.step}.",
-        "shape-changed": f"A variable changed its shape at step {fault.step}.",
-        "nan": f"The loop leaves the finite numbers at step {fault.step}.",
-    }[fault.code]
-    evidence = () if fault.code == "step-raised" else (fault.text,)
-    finding.causes.insert(0, Cause(fault.code, title, evidence, remedy))
-    if fault.code == "step-raised":
-        object.__setattr__(finding, "error", fault.text)
-    return finding

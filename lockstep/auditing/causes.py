@@ -21,7 +21,6 @@ from lockstep.auditing.replay import Replay
 from lockstep.traps import Trap, Variant
 
 APART = (tf.errors.OpError, ValueError, TypeError)  # what parts raise that do not go together
-NEAR = 3.0  # residuals whose ratio is below this are not told apart
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,10 @@ def deviations_of(replay: Replay, traps: Iterable[Trap]) -> list[Deviation]:
 class Search:
     """Tries combinations of deviations against one loop."""
 
-    def __init__(self, replay: Replay, seen: Observed, ground: Ground, single: Sequence[Step]) -> None:
+    def __init__(self, replay: Replay, seen: Observed, ground: Ground, single: Sequence[Step], first: int = 0) -> None:
         self.replay, self.seen, self.ground, self.single = replay, seen, ground, single
         self.target = seen.weights[1:]  # what a replayed step is compared with
+        self.shown = first  # the step of which the evidence is given
         self.reference: Reference = replay.reference
         self.held = {id(weight): at for at, weight in enumerate(self.reference.weights)}
         self.trained = [self.held[id(weight)] for weight in replay.model.trainable_variables]
@@ -122,30 +122,35 @@ class Search:
         with self.replay.planted(*parts):
             slots = self.replay.first_slots(self.reference.start[2])
         worst, squares, count = 0.0, 0.0, 0
+        evidence: tuple[Evidence, ...] = ()
         try:
             for step in range(self.seen.steps):
                 reported, gradients, forward = chain.take(step)
                 self.replay.step, self.replay.past = step, [one[1] for one in chain.done[:step]]
                 for at, variant in enumerate(late):
                     if step == 0 and variant.fit is not None:
-                        _, simulated = self._update(gradients, forward, slots, step, parts)
+                        _, simulated = self.update(gradients, forward, slots, step, parts)
                         fitted = variant.fit(*(self._changes(values) for values in (self.seen.weights[1], simulated)))
                         if fitted is None:
                             return Trial(combination, inf, inf, 1)
                         combination = _renamed(combination, variant, *fitted)
                         parts[at] = fitted[1]
-                slots, weights = self._update(gradients, forward, slots, step, parts)
+                slots, weights = self.update(gradients, forward, slots, step, parts)
                 ratios = self._ratios(step, reported, weights)
                 worst = max([worst, *ratios.values()])
+                if step == self.shown:
+                    evidence = self._evidence(step, reported, weights)
                 squares, count = squares + sum(ratio**2 for ratio in ratios.values()), count + len(ratios)
                 if not worst <= 1:
-                    return Trial(combination, worst, inf, step + 1, self._evidence(step, reported, weights))
+                    return Trial(combination, worst, inf, step + 1, evidence)
         except APART:
             return Trial(combination, inf, inf, 1)
-        return Trial(combination, worst, (squares / max(count, 1)) ** 0.5, None, self._evidence(step, reported, weights))
+        return Trial(combination, worst, (squares / max(count, 1)) ** 0.5, None, evidence)
 
-    def _update(self, gradients: Any, forward: Values, slots: Values, step: int, parts: Sequence[Any]) -> tuple[Values, Values]:
-        """The optimiser's variables and the weights after a step."""
+    def update(
+        self, gradients: Any, forward: Values, slots: Values, step: int, parts: Sequence[Any] = ()
+    ) -> tuple[Values, Values]:
+        """The optimiser's variables and the weights after a step, of those that the forward pass left."""
         replay, before = self.replay, self.seen.weights[step]
         for at, weight in zip(self.trained, replay.trainable, strict=True):
             weight.assign(before[at])
@@ -187,7 +192,7 @@ class Search:
         return [weights[at].astype(np.float64) - before[at] for at in self.trained]
 
     def _evidence(self, step: int, reported: np.ndarray, weights: Values) -> tuple[Evidence, ...]:
-        """The loss, and of the weights the number in which loop and reference differ most, at the last replayed step."""
+        """The loss, and of the weights the number in which loop and reference differ most."""
         found = []
         loss = self.seen.losses[step]
         if loss is not None:
@@ -231,9 +236,10 @@ class _Chain:
         """The reported loss of the first step, without gradients where they are not there yet."""
         if self.done:
             return float(self.done[0][0])
-        search, batch = self.search, self.search.seen.batches[0]
+        search = self.search
         with search.replay.planted(*self.parts):
             self._enter(0)
+            batch = search.replay.batch(search.seen.batches, 0)
             outputs = search.replay.network.forward(search.replay.inputs(tf.constant(batch.x)))
             return float(search.replay.losses(outputs, batch)[1])
 
@@ -247,7 +253,7 @@ class _Chain:
         search.replay.step, search.replay.reports = step, [one[0] for one in self.done]
         with search.replay.planted(*self.parts):
             self._enter(step)
-            reported, gradients = search.replay.backward(search.seen.batches[step])
+            reported, gradients = search.replay.backward(search.replay.batch(search.seen.batches, step))
         self.others = reference.read(reference.others)
         return reported, gradients, reference.read(reference.weights)
 

@@ -105,7 +105,7 @@ def _cause(number: int, cause: Cause) -> str:
     together = f", together with {cause.together}" if cause.together else ""
     lines = [f"cause {number}: {cause.code}{together}", _wrapped("    ", cause.title)]
     lines += [_wrapped("    evidence: ", line) for line in cause.evidence]
-    return "\n".join([*lines, _wrapped("    instead: ", cause.remedy)])
+    return "\n".join([*lines, _wrapped("    instead: ", cause.remedy[:1].upper() + cause.remedy[1:])])
 
 
 def _wrapped(begin: str, text: str) -> str:

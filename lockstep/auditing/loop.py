@@ -17,14 +17,14 @@ class Loop:
     Args:
         model: compiled and built.
         parts: what deviates, by path; see ``lockstep.auditing.replay``.
-        batch_size, examples: of the training, for parts that ask.
+        batch_size, x, y: of the training, for parts that ask.
 
     Attributes:
         model: the copy.
         variables: all its weights, ``tf.Variable``s in the order of ``model.weights``.
     """
 
-    def __init__(self, model: keras.Model, *parts: Mapping[str, Any], batch_size: int = 32, examples: int = 640) -> None:
+    def __init__(self, model: keras.Model, *parts: Mapping[str, Any], batch_size: int = 32, x: Any = (), y: Any = ()) -> None:
         self.model = keras.models.clone_model(model)
         self.model.compile(
             optimizer=type(model.optimizer).from_config(model.optimizer.get_config()), loss=keras.losses.get(model.loss)
@@ -32,7 +32,7 @@ class Loop:
         for mine, theirs in zip(self.model.variables, model.variables, strict=True):
             mine.assign(theirs.value)
         self.reference = Reference(self.model, self.model.weights)
-        self.replay = Replay(self.reference, batch_size, examples)
+        self.replay = Replay(self.reference, batch_size, np.asarray(x), np.asarray(y))
         self.variables = [weight.value for weight in self.model.weights]
         self.parts = parts
         self._history: list[Values] = []

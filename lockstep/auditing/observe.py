@@ -21,6 +21,7 @@ class Observed:
         weights: the variables before the first step and after each, in the model's order and shapes.
         losses: what each step returned, (), or None where that was no single number.
         notes: what a reader should know.
+        elsewhere: names of other variables that moved, where none of the given ones did.
         fault: why the loop ended before its time, in words, and at which step; None where it did not.
     """
 
@@ -29,6 +30,14 @@ class Observed:
     losses: list[np.ndarray | None] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     fault: "Fault | None" = None
+    elsewhere: list[str] = field(default_factory=list)
+
+    @property
+    def still(self) -> bool:
+        """Whether no weight ever changed."""
+        return all(
+            np.array_equal(value, first) for values in self.weights for value, first in zip(values, self.weights[0], strict=True)
+        )
 
     @property
     def steps(self) -> int:
@@ -61,11 +70,13 @@ def observe(step: Callable, held: Held, batches: Sequence[Batch]) -> Observed:
             text = f"{held.names[changed]} has the shape {values[changed].shape} now and had {shapes[changed]}"
             seen.fault = Fault("shape-changed", number, text)
             break
-        seen.weights.append(values)
-        seen.losses.append(_loss(returned, seen.notes))
-        if not_finite(seen.losses[-1], values, held.names):
-            seen.fault = Fault("nan", number, not_finite(seen.losses[-1], values, held.names))
+        loss = loss_of(returned, seen.notes)
+        bad = not_finite(loss, values, held.names)
+        if bad:
+            seen.fault = Fault("nan", number, bad)
             break
+        seen.weights.append(values)
+        seen.losses.append(loss)
     seen.batches = seen.batches[: seen.steps]
     return seen
 
@@ -81,7 +92,8 @@ def _handed(part: np.ndarray, kind: str) -> Any:
     return part.copy()
 
 
-def _loss(returned: Any, notes: list[str]) -> np.ndarray | None:
+def loss_of(returned: Any, notes: list[str]) -> np.ndarray | None:
+    """What a step returned as one number, (), or None where it is none; ``notes`` then says so, once."""
     note = None
     if returned is None:
         note = "the step returned None: no loss is compared, only weights"

@@ -14,6 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lockstep.auditing.variables import as_array, assign
+
 LIBRARIES = ("tensorflow", "keras", "numpy", "torch", "jax", "builtins", "collections", "functools", "logging", "threading")
 DEPTH = 6
 MOST = 5000  # objects
@@ -99,22 +101,27 @@ def _function(found: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 @contextmanager
-def put_back(step: Callable, arrays: list[Any], notes: list[str]) -> Iterator[None]:
-    """Afterwards every variable that ``step`` reaches and every one of ``arrays`` has the value that it has now.
+def put_back(step: Callable, arrays: list[Any], notes: list[str]) -> Iterator[Callable[[], list[str]]]:
+    """Gives a function that names the variables of ``step`` that have moved so far.
+
+    Afterwards every variable that ``step`` reaches and every one of ``arrays`` has the value that it has now.
 
     ``notes`` gets a line for each counter that moved meanwhile, since it cannot be put back, and for variables made anew.
     """
-    from lockstep.auditing.variables import _assign, as_array
-
     before = Reach(step)
     variables = [*before.variables, *arrays]
     values = [as_array(variable) for variable in variables]
+
+    def moved_so_far() -> list[str]:
+        pairs = zip(variables, values, strict=True)
+        return [variable.name for variable, value in pairs if hasattr(variable, "name") and not _same(as_array(variable), value)]
+
     try:
-        yield
+        yield moved_so_far
     finally:
         for variable, value in zip(variables, values, strict=True):
             if tuple(variable.shape) == value.shape:
-                _assign(variable, value)
+                assign(variable, value)
         after = Reach(step)
         known = {id(variable) for variable in before.variables}
         made = [variable.name for variable in after.variables if id(variable) not in known]
@@ -123,6 +130,10 @@ def put_back(step: Callable, arrays: list[Any], notes: list[str]) -> Iterator[No
         moved = [name for name, value in after.numbers.items() if before.numbers.get(name, value) != value]
         if moved:
             notes.append(f"Python numbers that moved, and were not put back: {_few(moved)}")
+
+
+def _same(left: np.ndarray, right: np.ndarray) -> bool:
+    return left.shape == right.shape and left.tobytes() == right.tobytes()
 
 
 def _few(names: list[str]) -> str:

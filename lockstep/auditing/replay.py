@@ -1,14 +1,16 @@
 """One training step of a compiled model, taken apart: each part a function or a number that a trap can put another one for.
 
 The parts have the names that they have in ``lowlevel.Trainer`` where it has them: ``loss``, ``reduction``, ``optimizer.rule``,
-``network.layers.0.activation``. What it has not: ``seen`` (from which weights the forward pass is taken), ``inputs``,
-``targets``, ``network.forward``, ``objective`` (the Keras loss), ``penalties``, ``penalty`` (what becomes of each), ``reported``
-(what the loop says its loss is), ``first_slots`` (the optimiser's variables before the first step), ``gradients`` and ``kept``
-(which weights are not updated). Everything runs in eager code, so that no part has to be compiled before it is tried once.
+``network.layers.0.activation``. What it has not: ``batch`` (which rows a step takes), ``seen`` (from which weights the forward
+pass is taken), ``inputs``, ``targets``, ``network.forward``, ``objective`` (the Keras loss), ``penalties``, ``penalty`` (what
+becomes of each), ``reported`` (what the loop says its loss is), ``first_slots`` (the optimiser's variables before the first
+step), ``gradients``, ``kept`` (which weights are not updated), and ``figures`` (what is said at the end of an epoch). Everything
+runs in eager code, so that no part has to be compiled before it is tried once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import MethodType
 from typing import Any
 
@@ -21,6 +23,25 @@ from lockstep.auditing.reference import Batch, Reference, Values
 from lowlevel.losses import mean_over_batch, total
 
 _MISSING = object()
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch of the loop as the reference sees it.
+
+    Attributes:
+        losses: float64 (steps,), of each step as it ran.
+        hits: float64 (steps,), right answers of each step as it ran.
+        sizes: float64 (steps,), rows of each step.
+        after: loss and accuracy on all rows with the weights at the end, nothing being learned.
+        batch_size: that of a full batch.
+    """
+
+    losses: np.ndarray
+    hits: np.ndarray
+    sizes: np.ndarray
+    after: dict[str, float]
+    batch_size: int
 
 
 class Net:
@@ -48,33 +69,43 @@ class Replay:
     """The step of the reference's model; ``planted`` puts other parts into it for a while.
 
     Attributes:
-        model, batch_size, examples: what the person gave; ``examples`` counts the rows of the data.
+        model, batch_size, x, y: what the person gave.
+        own_batches: the loop makes its batches itself, and which rows are in them is not known.
         objective: the compiled loss.
         train: the optimiser's settings, or None where they cannot be read.
         trainable: the trained weights; slots: the optimiser's variables, in the order of Keras.
-        step: the number of the step that is taken, from 0; rows: how many examples its batch has.
+        step: the number of the step that is taken, from 0; size: how many examples its batch has.
         past, reports: the gradients of all steps before it, and the losses that they reported.
 
     Raises:
         TypeError: a model that cannot be taken apart, and why.
     """
 
-    def __init__(self, reference: Reference, batch_size: int, examples: int) -> None:
-        self.reference, self.model = reference, reference.model
-        self.batch_size, self.examples = batch_size, examples
+    def __init__(self, reference: Reference, batch_size: int, x: np.ndarray, y: np.ndarray, own_batches: bool = False) -> None:
+        self.reference, self.model, self.own_batches = reference, reference.model, own_batches
+        self.batch_size, self.x, self.y = batch_size, x, y
         self.network = Net(self.model)
-        self.objective = objective_of(self.model.loss)
+        self.objective = objective_of(self.model)
         self.trainable = [weight.value for weight in self.model.trainable_variables]
         self.optimizer = replayed(self.model, self.trainable)
         self.train = self.optimizer.train
         self.slots = list(self.optimizer.variables)
-        self.step, self.rows = 0, batch_size
+        self.step, self.size = 0, batch_size
         self.past: list[list[tf.Tensor]] = []
         self.reports: list[np.ndarray] = []
         if [value.shape for value in reference.start[2]] != [tuple(slot.shape) for slot in self.slots]:
             raise TypeError("an optimiser with other variables than its settings say")
 
+    @property
+    def examples(self) -> int:
+        """How many rows the data have."""
+        return len(self.x)
+
     # ----------------------------------------------------------------------------- the parts, as the reference has them
+
+    def batch(self, batches: Sequence[Batch], step: int) -> Batch:
+        """The rows of step ``step`` (from 0), of those that ``fit`` takes."""
+        return batches[step]
 
     def seen(self, weights: Sequence[Values], step: int) -> Values:
         """The weights that the forward pass of step ``step`` (from 0) sees, of those before every step."""
@@ -121,11 +152,22 @@ class Replay:
         """Numbers of the trainable weights that are not updated: none."""
         return []
 
+    def figures(self, epoch: "Epoch") -> dict[str, float]:
+        """What is said at the end of an epoch: running means over its steps, each batch weighed by its rows."""
+        return {
+            "loss": float(np.average(epoch.losses, weights=epoch.sizes)),
+            "accuracy": float(epoch.hits.sum() / epoch.sizes.sum()),
+        }
+
     # ------------------------------------------------------------------------------------------------ a step of them
+
+    def rows(self, rows: np.ndarray, epoch: int) -> Batch:
+        """A batch of such rows of the data; for parts that stand for ``batch``."""
+        return Batch(epoch, rows, self.x[rows], self.y[rows])
 
     def losses(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
         """The loss that is minimised and the one that is reported, from the net's outputs."""
-        self.rows = len(batch.y)
+        self.size = len(batch.y)
         examples = self.loss(self.targets(tf.constant(batch.y)), outputs)
         minimised = total(self.reduction(examples), [self.penalty(value) for value in self.penalties()])
         return minimised, tf.cast(self.reported(minimised, examples), tf.float32)
@@ -165,19 +207,36 @@ class Replay:
                 _set(owner, name, value)
 
 
-def objective_of(loss: Any) -> keras.losses.Loss:
-    """The loss object of what was given to ``compile``: Keras has a class of the same settings for each of its functions.
+class Plain(keras.losses.Loss):
+    """A loss that was given to ``compile`` as a function, and so has no reduction of its own."""
+
+    def __init__(self, function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> None:
+        super().__init__(name="plain")
+        self.function = function
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Losses of the examples."""
+        if y_true.shape.rank == y_pred.shape.rank - 1 and y_pred.shape[-1] == 1:
+            y_true = y_true[..., tf.newaxis]
+        elif y_true.shape.rank == y_pred.shape.rank + 1 and y_true.shape[-1] == 1:
+            y_true = tf.squeeze(y_true, -1)
+        return self.function(y_true, y_pred)
+
+
+def objective_of(model: keras.Model) -> keras.losses.Loss:
+    """The one loss that a model is compiled with.
 
     Raises:
-        TypeError: another function, or several losses.
+        TypeError: several losses, or none.
     """
-    found = keras.losses.get(loss) if isinstance(loss, str) or callable(loss) else loss
-    name = getattr(found, "__name__", "")
-    kind = getattr(keras.losses, name.title().replace("_", ""), None) if getattr(keras.losses, name, None) is found else None
-    objective = kind(name=name) if kind is not None else found
-    if not isinstance(objective, keras.losses.Loss):
-        raise TypeError(f"a loss of type {type(found).__name__}")
-    return objective
+    loss = keras.losses.get(model.loss) if isinstance(model.loss, str) else model.loss
+    if isinstance(loss, keras.losses.Loss):
+        return loss
+    if not callable(loss):
+        raise TypeError(f"a loss of type {type(loss).__name__}")
+    name = getattr(loss, "__name__", "")
+    kind = getattr(keras.losses, name.title().replace("_", ""), None)  # its class, which has the same settings
+    return kind(name=name) if kind and getattr(keras.losses, name, None) is loss else Plain(loss)
 
 
 def example_losses(objective: keras.losses.Loss, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:

@@ -82,7 +82,7 @@ class Held:
     def write(self, values: Sequence[np.ndarray]) -> None:
         """Set all variables, each in its own dtype."""
         for variable, value in zip(self.variables, values, strict=True):
-            _assign(variable, _turned_array(np.asarray(value), self.transpose))
+            assign(variable, _turned_array(np.asarray(value), self.transpose))
 
 
 def as_array(value: Any) -> np.ndarray:
@@ -92,7 +92,8 @@ def as_array(value: Any) -> np.ndarray:
     return np.array(value.numpy() if hasattr(value, "numpy") else value)
 
 
-def _assign(variable: Any, value: np.ndarray) -> None:
+def assign(variable: Any, value: np.ndarray) -> None:
+    """Set a variable, an array or a tensor in place, in its own dtype."""
     kind = kind_of(variable)
     if kind == "tensorflow":
         variable.assign(value.astype(as_array(variable).dtype))

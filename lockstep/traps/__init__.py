@@ -62,6 +62,8 @@ NAMES = (
     "stale-gradient",
     "half-precision-forward",
     "another-loss-reported",
+    "order-of-its-own",
+    "measured-after",
 )
 
 
@@ -88,6 +90,11 @@ class Variant:
     parts: Mapping[str, Any] = field(default_factory=dict)
     detail: str = ""
     fit: Callable[[list[Any], list[Any]], "tuple[str, Mapping[str, Any]] | None"] | None = None
+
+    @property
+    def figures(self) -> bool:
+        """Whether only what is said at the end of an epoch depends on it."""
+        return set(self.parts) == {"figures"}
 
     @property
     def early(self) -> bool:

@@ -63,7 +63,7 @@ def ends_linear(replay: Replay) -> bool:
 def places(replay: Replay, kind: type | tuple[type, ...]) -> Iterator[tuple[int, Any]]:
     """Numbers and layers of a kind, of those that are trained."""
     for at, layer in enumerate(replay.network.layers):
-        if isinstance(layer, kind) and layer.trainable:
+        if layer.trainable and isinstance(layer, kind):
             yield at, layer
 
 

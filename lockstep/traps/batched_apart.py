@@ -9,12 +9,13 @@ Instead: make one pipeline of pairs first, then shuffle and batch the pairs. Une
 Seen: the stage "batch" differs, in the labels where the rows are right.
 """
 
+import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
-from lockstep.traps import Effect, Trap
+from lockstep.traps import Effect, Trap, Variant
 
 
 def wrong(x: np.ndarray, y: np.ndarray, batch_size: int) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
@@ -45,13 +46,32 @@ def measure() -> Effect:
     )
 
 
+def variants(replay):
+    """Where the loop makes its own batches."""
+    for shift in (1, -1, replay.batch_size) if replay.own_batches else ():
+        rows = f"{abs(shift)} row{'s' if abs(shift) > 1 else ''}"
+        yield Variant({"batch": _shifted(shift)}, f"labels stand {rows} {'before' if shift > 0 else 'after'} their own")
+
+
+def _shifted(shift):
+    """Every row has the label of one that stands so many further on."""
+
+    def batch(self, batches, step):
+        right = batches[step]
+        return dataclasses.replace(right, y=self.y[(right.rows + shift) % len(self.y)])
+
+    return batch
+
+
 TRAP = Trap(
     name="batched-apart",
     text=__doc__,
     source="S3.2",
     kind="loop",
+    cause="labels-misaligned",
     stage="batch",
     wrong=wrong,
     right=right,
     measure=measure,
+    variants=variants,
 )

@@ -74,7 +74,7 @@ def variants(replay):
     summed, classes = replay.objective.reduction == "sum", columns(replay)
     forms = {
         "the mean of the classes' losses": lambda self: 1 / classes if summed else 1,
-        "the sum of the classes' losses, divided by the examples": lambda self: 1 / self.rows if summed else classes / self.rows,
+        "the sum of the classes' losses, divided by the examples": lambda self: 1 / self.size if summed else classes / self.size,
         "the sum of the classes' losses": lambda self: 1 if summed else classes,
     }
     for detail, factor in forms.items():

@@ -11,11 +11,13 @@ Seen: the running loss differs from the first step on, weights and gradients do 
 
 import tensorflow as tf
 
-from lockstep.traps import Effect, Trap
+from lockstep.auditing.replay import Replay
+from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._costs import epoch_cost, equal_losses
 from lowlevel.metrics import Mean
 
 right = Mean.add
+right_figures = Replay.figures
 
 
 def wrong(self: Mean, total: tf.Tensor, count: tf.Tensor) -> None:
@@ -36,14 +38,38 @@ def measure() -> Effect:
     )
 
 
+def variants(replay):
+    """The same at the end of an epoch, and other divisors."""
+    for name, divisor in DIVISORS.items():
+        yield Variant({"figures": _divided(divisor)}, f"the batches' means are added up and divided by {name}")
+
+
+DIVISORS = {
+    "the size of a batch": lambda epoch: epoch.batch_size,
+    "nothing": lambda epoch: 1,
+    "the number of examples": lambda epoch: epoch.sizes.sum(),
+}
+
+
+def _divided(divisor):
+    """The figures with that divisor."""
+
+    def figures(self, epoch):
+        return right_figures(self, epoch) | {"loss": float(epoch.losses.sum() / divisor(epoch))}
+
+    return figures
+
+
 TRAP = Trap(
     name="cost-divided-by-batch-size",
     text=__doc__,
     source="S3.2",
     kind="loop",
+    cause="epoch-loss-scaling",
     replaces="mean_loss.add",
     stage="running metric",
     wrong=wrong,
     right=right,
     measure=measure,
+    variants=variants,
 )

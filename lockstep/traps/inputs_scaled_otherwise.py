@@ -8,6 +8,8 @@ Instead: one function that prepares inputs, called by both sides, for use as wel
 Seen: all shapes agree; the outputs of the first step differ, and the gradients of the first kernel by the same factor.
 """
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -28,7 +30,7 @@ def right(x: tf.Tensor) -> tf.Tensor:
 
 
 def standardized(x: tf.Tensor, axis: int | None) -> tf.Tensor:
-    """Mean 0 and deviation 1 over an axis, or over everything; 0 where nothing varies."""
+    """Mean 0 and deviation 1 over an axis of the batch, or over everything; 0 where nothing varies."""
     centred = x - tf.reduce_mean(x, axis, keepdims=True)
     return tf.math.divide_no_nan(centred, tf.math.reduce_std(x, axis, keepdims=True))
 
@@ -64,8 +66,25 @@ def variants(replay):
     if layers and not isinstance(layers[0], keras.layers.Embedding):
         for detail, form in FORMS.items():
             yield Variant({"inputs": lambda self, x, form=form: form(tf.cast(x, tf.float32))}, detail)
+        for axis, detail in ((0, "each column standardised over all rows"), (None, "standardised over all rows and columns")):
+            yield Variant({"inputs": _over_all(replay, axis)}, detail)
     if list(places(replay, OWN)):
         yield Variant(at_all(replay, OWN, "call", lambda self, inputs: inputs), "the model's own scaling is left out")
+
+
+def _over_all(replay, axis):
+    """Standardised by the statistics of all rows that the person gave, which are taken when they are first asked for."""
+
+    @functools.cache
+    def statistics():
+        like = replay.x.astype("float32")
+        return like.mean(axis, keepdims=True), like.std(axis, keepdims=True)
+
+    def inputs(self, x):
+        mean, deviation = statistics()
+        return tf.math.divide_no_nan(tf.cast(x, tf.float32) - mean, deviation)
+
+    return inputs
 
 
 TRAP = Trap(

@@ -53,7 +53,7 @@ def variants(replay):
     if columns(replay) == 1:
         yield Variant(PARTS, "the mean of all rows times rows losses")
         yield Variant(
-            {"loss": lambda self, y, outputs: self.rows * wrong(self.objective, y, outputs)},
+            {"loss": lambda self, y, outputs: self.size * wrong(self.objective, y, outputs)},
             "the sum of all rows times rows losses, divided by the rows",
         )
 

@@ -45,7 +45,7 @@ def variants(replay):
     """Where the compiled loss takes the mean: divided once more in what is minimised, or only in what is returned."""
     if replay.objective.reduction == "sum":
         return
-    counts = {"the rows of the batch": lambda self: self.rows, f"all {replay.examples} examples": lambda self: self.examples}
+    counts = {"the rows of the batch": lambda self: self.size, f"all {replay.examples} examples": lambda self: self.examples}
     for name, count in counts.items():
         minimised = {"reduction": lambda self, losses, count=count: mean_over_batch(losses) / count(self)}
         yield Variant(minimised, f"the mean of a batch is divided by {name}, and then differentiated")

@@ -29,7 +29,7 @@ def right(penalty: tf.Tensor, examples: int) -> tf.Tensor:
 
 def measure() -> Effect:
     """Digits after 44 steps in batches of 32."""
-    numbers = compared(regularized(), {"penalty": lambda self, value: wrong(value, self.rows)}, *rows())
+    numbers = compared(regularized(), {"penalty": lambda self, value: wrong(value, self.size)}, *rows())
     return Effect(
         "330 digits after 44 steps of SGD, L2 of 0.01: loss with penalties {wrong loss:.4f}, not {right loss:.4f}; weights up to "
         "{weights:.3f} off".format(**numbers),
@@ -41,7 +41,7 @@ def variants(replay):
     """Where the model has penalties: by each count of examples, and with a half besides."""
     if not replay.model.losses:
         return
-    counts = {"the rows of the batch": lambda self: self.rows, f"all {replay.examples} examples": lambda self: self.examples}
+    counts = {"the rows of the batch": lambda self: self.size, f"all {replay.examples} examples": lambda self: self.examples}
     if replay.examples % replay.batch_size:
         counts[f"the batch size, {replay.batch_size}"] = lambda self: self.batch_size
     for name, count in counts.items():

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from lockstep.traps import Effect, Trap
+from lockstep.traps import Effect, Trap, Variant
 
 
 def wrong(x: np.ndarray, y: np.ndarray, batch_size: int) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
@@ -44,6 +44,19 @@ def measure() -> Effect:
     )
 
 
+def variants(replay):
+    """Where the loop makes its own batches, and the last one is smaller."""
+    if replay.own_batches and len(replay.x) % replay.batch_size and len(replay.x) > replay.batch_size:
+        yield Variant({"batch": _full})
+
+
+def _full(self, batches, step):
+    """Batches of full size only, epoch after epoch."""
+    size = self.batch_size
+    epoch, at = divmod(step, len(self.x) // size)
+    return self.rows(np.arange(at * size, (at + 1) * size), epoch + 1)
+
+
 TRAP = Trap(
     name="remainder-dropped",
     text=__doc__,
@@ -53,4 +66,5 @@ TRAP = Trap(
     wrong=wrong,
     right=right,
     measure=measure,
+    variants=variants,
 )

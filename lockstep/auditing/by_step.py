@@ -6,9 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from lockstep.auditing.analysis import analyse
+from lockstep.auditing.analysis import Comparison, analyse
 from lockstep.auditing.finding import Finding
 from lockstep.auditing.observe import observe
+from lockstep.auditing.probes import told_apart
 from lockstep.auditing.reach import put_back
 from lockstep.auditing.reference import Batch, Reference, compiled
 from lockstep.auditing.variables import Held, kind_of
@@ -71,12 +72,18 @@ def audit(
         kind_of(array)
     reference = Reference(model, held.weights)
     notes: list[str] = []
-    with put_back(step, [*held.variables, *state], notes):
+    with put_back(step, [*held.variables, *state], notes) as moved:
         if initial == "model":
             held.write(reference.start[0])
+        before = set(moved())
         seen = observe(step, held, batches)
+        seen.elsewhere = [name for name in moved() if name not in before] if seen.still else []
     seen.notes += notes
-    return analyse(seen, reference, held.names, batch_size, len(given[0]))
+    comparison = Comparison(seen, reference, held.names, batch_size, given)
+    finding = analyse(comparison)
+    if len(comparison.rivals) > 1:
+        finding = told_apart(finding, comparison, make, transpose)
+    return finding
 
 
 def assert_lockstep(
