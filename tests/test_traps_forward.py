@@ -5,10 +5,12 @@ audit knows the whole catalogue, and must name that trap first.
 """
 
 import functools
+import math
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from lockstep.auditing.by_step import audit
 from lockstep.auditing.loop import Loop
@@ -160,3 +162,279 @@ def test_the_audit_names_the_trap_first(at):
     assert finding.causes[0].code == trap(name).cause, str(finding)
     assert finding.causes[0].title.startswith(trap(name).title)
     assert detail in finding.causes[0].title
+
+
+# ------------------------------------------------------------------------- the wrong halves, against NumPy or by hand
+
+
+def draw(*shape, seed=5):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def log_softmax(z, axis=-1):
+    shifted = z - z.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+def parts(name, model, number=0, **options):
+    """The parts of a variant for that model."""
+    return list(trap(name).variants(Loop(model, **options).replay))[number].parts
+
+
+def stepped(model, x, y, *planted, steps=1, rows=None):
+    """(losses, weights) of a loop after some steps on the same first rows."""
+    loop = Loop(model, *planted, batch_size=BATCH, x=x, y=y)
+    losses = [float(loop.step(x[:rows], y[:rows])) for _ in range(steps)]
+    return losses, [weight.numpy() for weight in loop.variables]
+
+
+def test_mean_for_sum():
+    losses = draw(10)
+    one = trap("mean-for-sum")
+    assert float(one.wrong(tf.constant(losses))) == pytest.approx(losses.mean())
+    assert float(one.right(tf.constant(losses))) == pytest.approx(losses.sum())
+
+
+def test_fixed_divisor():
+    losses = draw(10)
+    one = trap("fixed-divisor")
+    assert float(one.wrong(tf.constant(losses), 32)) == pytest.approx(losses.sum() / 32)
+    assert float(one.right(tf.constant(losses), 32)) == pytest.approx(losses.mean())
+    assert list(one.variants(Loop(classifier()[0], batch_size=14, x=data()[0]).replay)) == []  # 56 rows: no smaller batch
+
+
+def test_logits_as_probabilities():
+    logits = np.array([[-0.5, 0.2, 0.3], [2.0, 0.1, -1.0]], "float32")
+    given = tf.constant([0, 2]), tf.constant(logits)
+    one = trap("logits-as-probabilities")
+    cut = np.log(np.clip(logits.astype(np.float64), 1e-7, 1 - 1e-7))
+    expected = -log_softmax(cut)[[0, 1], [0, 2]]  # Keras makes the sum of the cut numbers 1
+    assert one.wrong(labels(), *given).numpy() == pytest.approx(expected, rel=1e-5)
+    assert one.right(labels(), *given).numpy() == pytest.approx(-log_softmax(logits)[[0, 1], [0, 2]], rel=1e-5)
+
+
+def test_labels_broadcast():
+    y, outputs = draw(6), draw(6, 1, seed=6)
+    one = trap("labels-broadcast")
+    given = keras.losses.MeanSquaredError(dtype="float64"), tf.constant(y), tf.constant(outputs)
+    assert one.wrong(*given).numpy() == pytest.approx(((y - outputs) ** 2).mean(axis=1))
+    assert one.right(*given).numpy() == pytest.approx((y - outputs[:, 0]) ** 2)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True, dtype="float64")
+    hits = (y > 0).astype(np.float64)
+    expected = (np.log1p(np.exp(outputs)) - hits * outputs).mean()
+    assert one.wrong(loss, tf.constant(hits), tf.constant(outputs)).numpy().mean() == pytest.approx(expected)
+
+
+def test_labels_smoothed_otherwise():
+    one = trap("labels-smoothed-otherwise")
+    targets = tf.constant(np.eye(5)[[3]])
+    assert one.wrong(targets, 0.2).numpy()[0] == pytest.approx([0.05, 0.05, 0.05, 0.8, 0.05])
+    assert one.right(targets, 0.2).numpy()[0] == pytest.approx([0.04, 0.04, 0.04, 0.84, 0.04])
+    assert one.wrong(targets, 0.2).numpy() == pytest.approx(one.right(targets, 0.25).numpy())  # s K / (K - 1)
+
+
+def test_half_squared_error():
+    targets, outputs = draw(6, 3), draw(6, 3, seed=6)
+    one = trap("half-squared-error")
+    squares = (targets - outputs) ** 2
+    assert one.wrong(tf.constant(targets), tf.constant(outputs)).numpy() == pytest.approx(squares.sum(axis=1) / 2)
+    assert one.right(tf.constant(targets), tf.constant(outputs)).numpy() == pytest.approx(squares.mean(axis=1))
+
+
+def kernels(model):
+    return [weight.numpy().astype(np.float64) for weight in model.trainable_variables if weight.value.shape.rank == 2]
+
+
+def test_penalty_left_out():
+    model, x, y = penalised()
+    (whole,), _ = stepped(model, x, y)
+    (without,), _ = stepped(model, x, y, parts("penalty-left-out", model))
+    assert whole - without == pytest.approx(0.02 * sum((kernel**2).sum() for kernel in kernels(model)), rel=1e-5)
+    assert trap("penalty-left-out").wrong(model) == []
+    assert len(trap("penalty-left-out").right(model)) == 2
+
+
+def test_penalty_halved():
+    one, kernel = trap("penalty-halved"), draw(3, 4)
+    assert float(one.wrong(tf.constant(kernel), 0.1)) == pytest.approx(0.05 * (kernel**2).sum())
+    assert float(one.right(tf.constant(kernel), 0.1)) == pytest.approx(0.1 * (kernel**2).sum())
+
+
+def test_penalty_divided():
+    one = trap("penalty-divided")
+    assert float(one.wrong(tf.constant(6.0), 4)) == 1.5
+    assert float(one.right(tf.constant(6.0), 4)) == 6.0
+    model, x, y = penalised()
+    penalties = 0.02 * sum((kernel**2).sum() for kernel in kernels(model))
+    (without,), _ = stepped(model, x, y, parts("penalty-left-out", model), rows=8)
+    for number, divisor in enumerate((8, 16, 56, 112, 16, 32)):  # the batch's own rows, all of them, a full batch; with a half
+        planted = parts("penalty-divided", model, number, batch_size=BATCH, x=x, y=y)
+        (loss,), _ = stepped(model, x, y, planted, rows=8)
+        assert loss - without == pytest.approx(penalties / divisor, rel=1e-4, abs=1e-6)
+
+
+def test_biases_penalised():
+    model, *_ = penalised()
+    for weight in model.trainable_variables:
+        weight.assign(weight.value + 0.1)
+    model.layers[0].bias_regularizer = None
+    wrong, right = trap("biases-penalised").wrong(model), trap("biases-penalised").right(model)
+    assert [float(value) for value in wrong[2:]] == pytest.approx([0.02 * 7 * 0.01, 0.02 * 4 * 0.01], rel=1e-5)
+    assert [float(value) for value in wrong[:2]] == [float(value) for value in right]
+
+
+def test_inputs_scaled_otherwise():
+    from lockstep.traps.inputs_scaled_otherwise import standardized
+
+    one, x = trap("inputs-scaled-otherwise"), draw(8, 5)
+    assert one.wrong(tf.constant(x)).numpy() == pytest.approx(x / 255)
+    assert one.right(x) is x
+    x[:, 2] = 3.0
+    found = standardized(tf.constant(x), 0).numpy()
+    varying = [0, 1, 3, 4]
+    assert found[:, varying] == pytest.approx(((x - x.mean(axis=0)) / x.std(axis=0).clip(1e-9))[:, varying])
+    assert not found[:, 2].any()
+
+
+def test_other_activation():
+    z = np.linspace(-4, 4, 41)
+    one = trap("other-activation")
+    exact = [value * (1 + math.erf(value / math.sqrt(2))) / 2 for value in z]
+    assert one.right(tf.constant(z)).numpy() == pytest.approx(exact, abs=1e-7)
+    by_tanh = z * (1 + np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))) / 2
+    assert one.wrong(tf.constant(z)).numpy() == pytest.approx(by_tanh, abs=1e-9)
+    details = [variant.detail for variant in one.variants(Loop(leaky()[0]).replay)]
+    assert "leaky relu of slope 0.2 in" in " ".join(details)
+    assert "slope 0.3 in leaky" not in " ".join(details)  # what the model has is no deviation
+
+
+def batch_norm():
+    layer = keras.layers.BatchNormalization(momentum=0.8)
+    layer.build((None, 3))
+    layer.gamma.assign([1.0, 2.0, 0.5])
+    return layer, draw(8, 3).astype("float32")
+
+
+def test_batchnorm_in_inference():
+    layer, x = batch_norm()
+    one = trap("batchnorm-in-inference")
+    gamma = np.array([1, 2, 0.5])
+    assert one.wrong(layer, tf.constant(x), training=True).numpy() == pytest.approx(gamma * x / math.sqrt(1.001), rel=1e-5)
+    assert not layer.moving_mean.numpy().any()
+    normalized = gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-3)
+    assert one.right(layer, tf.constant(x), training=True).numpy() == pytest.approx(normalized, rel=1e-4, abs=1e-5)
+    assert layer.moving_mean.numpy() == pytest.approx(0.2 * x.mean(axis=0), rel=1e-5)
+
+
+def test_batchnorm_other_momentum():
+    one = trap("batchnorm-other-momentum")
+    assert one.wrong(2.0, 10.0, 0.9) == pytest.approx(9.2)
+    assert one.right(2.0, 10.0, 0.9) == pytest.approx(2.8)
+    details = " ".join(variant.detail for variant in one.variants(Loop(normalised()[0]).replay))
+    assert "momentum 0.2, not 0.8" in details  # the other way round
+    assert "momentum 0.8" not in details
+
+
+def test_batchnorm_other_epsilon():
+    one = trap("batchnorm-other-epsilon")
+    given = tf.constant([1.0, 3.0]), tf.constant(2.0), tf.constant(0.01)
+    assert one.wrong(*given).numpy() == pytest.approx(np.array([-1, 1]) / math.sqrt(0.01001))
+    assert one.right(*given).numpy() == pytest.approx(np.array([-1, 1]) / math.sqrt(0.011))
+
+
+def test_batchnorm_sample_variance():
+    from lockstep.traps.batchnorm_sample_variance import moving_only
+
+    layer, x = batch_norm()
+    one = trap("batchnorm-sample-variance")
+    for half, off in ((one.wrong, 1), (one.right, 0)):
+        mean, variance = half(layer, tf.constant(x))
+        assert mean.numpy() == pytest.approx(x.mean(axis=0), rel=1e-5)
+        assert variance.numpy() == pytest.approx(x.var(axis=0, ddof=off), rel=1e-5)
+    outputs = moving_only(layer, tf.constant(x), training=True)
+    expected = np.array([1, 2, 0.5]) * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-3)
+    assert outputs.numpy() == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    assert layer.moving_variance.numpy() == pytest.approx(0.8 + 0.2 * x.var(axis=0, ddof=1), rel=1e-5)
+
+
+def test_dropout_left_out():
+    layer, x = keras.layers.Dropout(0.5, seed=1), tf.ones((4, 50))
+    assert trap("dropout-left-out").wrong(layer, x, training=True) is x
+    assert not trap("dropout-left-out").right(layer, x, training=True).numpy().all()
+
+
+def test_dropout_not_rescaled():
+    one, x = trap("dropout-not-rescaled"), draw(20, 50)
+    found = {}
+    for half in (one.wrong, one.right):
+        layer = keras.layers.Dropout(0.2, seed=1)
+        found[half] = half(layer, tf.constant(x), training=True).numpy()
+        assert half(layer, tf.constant(x), training=False).numpy() == pytest.approx(x)
+    kept = found[one.right] != 0
+    assert 0.7 < kept.mean() < 0.9
+    assert found[one.wrong] == pytest.approx(x * kept)
+    assert found[one.right] == pytest.approx(x * kept / 0.8)
+
+
+def test_stale_gradient():
+    one = trap("stale-gradient")
+    assert [one.wrong("abc", step) for step in range(3)] == ["a", "a", "b"]
+    assert [one.right("abc", step) for step in range(3)] == ["a", "b", "c"]
+    model, x, y = classifier()
+    (first, second, third), _ = stepped(model, x, y, steps=3)
+    stale, _ = stepped(model, x, y, parts("stale-gradient", model), steps=2)
+    constant, _ = stepped(model, x, y, parts("stale-gradient", model, 1), steps=3)
+    assert first > second > third
+    assert stale == [first, first]
+    assert constant == [first, first, first]
+
+
+def test_half_precision_forward():
+    one = trap("half-precision-forward")
+    x, kernel, bias = (draw(*shape).astype("float32") for shape in ((3, 4), (4, 2), (2,)))
+    found = one.wrong(*(tf.constant(value) for value in (x, kernel, bias)))
+    assert found.dtype == tf.bfloat16
+    assert tf.cast(found, tf.float32).numpy() == pytest.approx(x @ kernel + bias, abs=0.05)
+    assert one.right(*(tf.constant(value) for value in (x, kernel, bias))).numpy() == pytest.approx(x @ kernel + bias, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [tf.bfloat16, tf.float16])
+def test_half_precision_by_hand_is_reproduced(kind):
+    """A loop that shares no code with the replay casts by itself; both halves are then rounded in the same places."""
+    model, x, y = classifier(hidden="relu")
+    variables = [tf.Variable(weight) for weight in model.get_weights()]
+
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            w1, b1, w2, b2 = (tf.cast(variable, kind) for variable in variables)
+            logits = tf.cast(tf.nn.relu(tf.cast(x, kind) @ w1 + b1) @ w2 + b2, tf.float32)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            variable.assign_sub(0.1 * gradient)
+        return loss
+
+    finding = audit(step, variables, model, x, y, batch_size=BATCH, steps=STEPS)
+    assert [cause.code for cause in finding.causes] == ["dtype"]
+    assert kind.name in finding.causes[0].title
+
+
+def test_another_loss_reported():
+    one, losses = trap("another-loss-reported"), tf.constant([1.0, 2.0, 6.0])
+    assert float(one.wrong(tf.constant(3.5), losses)) == 9.0
+    assert float(one.right(tf.constant(3.5), losses)) == 3.5
+    model, x, y = penalised()
+    true, weights = stepped(model, x, y, steps=3)
+    for number, expected in ((2, np.cumsum(true) / [1, 2, 3]), (1, None)):
+        told, same = stepped(model, x, y, parts("another-loss-reported", model, number), steps=3)
+        assert all((a == b).all() for a, b in zip(weights, same, strict=True))
+        if expected is not None:
+            assert told == pytest.approx(expected, rel=1e-6)
+    assert told[0] == pytest.approx(true[0] - 0.02 * sum((kernel**2).sum() for kernel in kernels(model)), rel=1e-5)
+
+
+def test_softmax_over_examples_by_its_true_gradient():
+    from lockstep.traps.classes_as_rows import over_examples
+
+    logits, targets = draw(5, 3), np.eye(3)[[0, 1, 2, 1, 0]]
+    expected = -(targets * log_softmax(logits, axis=0)).sum(axis=1)
+    assert over_examples(tf.constant(targets), tf.constant(logits)).numpy() == pytest.approx(expected)
