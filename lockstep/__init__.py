@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from lockstep.prediction import Answer, predict
     from lockstep.report import Report
     from lockstep.sides import Side
+    from lockstep.traces import Check, Trace, check, record
     from lockstep.tuning import Choice, IntUniform, LogUniform, OneMinusLogUniform, SearchResult, Space, Uniform, panda, search
 
 __all__ = [
     "Answer",
     "Cause",
+    "Check",
     "Choice",
     "Divergence",
     "Finding",
@@ -29,13 +31,16 @@ __all__ = [
     "SearchResult",
     "Side",
     "Space",
+    "Trace",
     "Uniform",
     "assert_lockstep",
     "audit",
     "audit_run",
+    "check",
     "compare",
     "panda",
     "predict",
+    "record",
     "search",
 ]
 
@@ -51,6 +56,7 @@ _HOME = {
     "Answer": "lockstep.prediction",
     "predict": "lockstep.prediction",
     **dict.fromkeys(_AUDITING, "lockstep.auditing"),
+    **dict.fromkeys(("Check", "Trace", "check", "record"), "lockstep.traces"),
     **dict.fromkeys(_TUNING, "lockstep.tuning"),
 }
 

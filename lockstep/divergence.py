@@ -19,7 +19,10 @@ _ORDERED = {2: np.int16, 4: np.int32, 8: np.int64}
 
 @dataclass(frozen=True)
 class Divergence:
-    """The first difference: ``epoch`` and ``step`` count from 1, ``step`` through all epochs; ``stage`` is one of ``STAGES``."""
+    """The first difference: ``epoch`` and ``step`` count from 1, ``step`` through all epochs; ``stage`` is one of ``STAGES``.
+
+    The amounts are NaN where they cannot be known: of a golden trace that holds a digest of the tensor, and no values.
+    """
 
     epoch: int
     step: int
@@ -30,6 +33,8 @@ class Divergence:
 
     def __str__(self) -> str:
         where = f"epoch {self.epoch}, step {self.step}, stage {self.stage!r}, tensor {self.tensor}"
+        if math.isnan(self.max_abs):
+            return f"{where}: by how much is not known, as a digest alone was kept"
         return f"{where}: largest difference {self.max_abs:.3g}, {ulp_text(self.max_ulp)}"
 
 
@@ -187,7 +192,7 @@ class Tally:
         names = (*self.names.weights, *self.names.slots, *(f"dropout {at}/seed" for at in range(1, len(right.seeds) + 1)))
         sides = [[*state.weights, *state.slots, *state.seeds] for state in (left, right)]
         for name, a, b in zip(names, *sides, strict=True):
-            self._see(1, 1, "weights in", name, np.asarray(a), np.asarray(b))
+            self.compare(1, 1, "weights in", name, np.asarray(a), np.asarray(b))
 
     def see(self, left: Record, right: Record) -> None:
         """Compare two records of the same moment."""
@@ -201,13 +206,14 @@ class Tally:
         self.gaps.append({})
         pairs = zip(tensors(left, self.names), tensors(right, self.names), strict=True)
         for (stage, tensor, a), (_, _, b) in pairs:
-            distance = self._see(right.epoch, self.steps, stage, tensor, a, b)
+            distance = self.compare(right.epoch, self.steps, stage, tensor, a, b)
             self.gaps[-1][stage, tensor] = measured(distance, b)
         if found is None and self.first is not None:
             self.around = (self._before[0], left, self._before[1], right)
         self._before = (left, right) if self.first is None else (None, None)
 
-    def _see(self, epoch: int, step: int, stage: str, tensor: str, a: np.ndarray, b: np.ndarray) -> float:
+    def compare(self, epoch: int, step: int, stage: str, tensor: str, a: np.ndarray, b: np.ndarray) -> float:
+        """Count and compare one tensor of both sides; returns the largest absolute difference."""
         self.tensors += 1
         self.numbers += a.size
         distance, ulp = gap(a, b)

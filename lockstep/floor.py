@@ -55,10 +55,12 @@ def measure(
     given: Feed,
     plan: BatchPlan,
     initial: Sequence[np.ndarray],
+    probed: Sequence[int] | None = None,
 ) -> Floor:
     """Run the reference and its perturbed copies again, and try single steps of every side.
 
-    ``initial``: the first weights, in Keras's order. Raises whatever a side raises.
+    ``initial``: the first weights, in Keras's order. ``probed``: which steps are tried singly; ``PROBES`` of them where None.
+    Raises whatever a side raises.
     """
     names = Names.of(model, train)
 
@@ -74,7 +76,7 @@ def measure(
         return lambda sink: made.fit((x, given.y), plan, sink, validation_data=validation, **given.options)
 
     total = plan.steps * train.epochs
-    wanted = set(np.linspace(1, total, min(total, PROBES)).astype(int).tolist())
+    wanted = set(np.linspace(1, total, min(total, PROBES)).astype(int).tolist() if probed is None else probed)
     floor = Floor(sides={side.name: [] for side in sides})
     probes = {side.name: trainer(side) for side in sides}
     shaken = trainer(reference)

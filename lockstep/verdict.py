@@ -57,7 +57,7 @@ def _rounding(tally: Tally, floor: Floor, name: str) -> Judgement:
         return Judgement("different", "the sides start from other weights")
     for moment, (gaps, ground) in enumerate(zip(tally.gaps, reached(floor.perturbed), strict=True), start=1):
         for key, gap in gaps.items():
-            if _exact(key) and gap.distance:
+            if exact(key) and gap.distance:
                 return Judgement("different", f"at moment {moment} {_named(key)} differs, which no rounding explains")
             if key[1] in ACCURACIES:
                 if key[0] != "running metric" and gap.distance > ACCURACY_POINTS:
@@ -72,14 +72,14 @@ def _rounding(tally: Tally, floor: Floor, name: str) -> Judgement:
                 return Judgement(
                     "different", f"at step {step} even the floor of one step is {ground[key]:.3g}: nothing is proved"
                 )
-            if not gap.distance <= (0 if _exact(key) else _bound(gap, ground[key])):
+            if not gap.distance <= (0 if exact(key) else _bound(gap, ground[key])):
                 return Judgement("different", f"taken from equal state, at step {step} {_over(key, gap, ground[key])}")
     return Judgement(
         "round-off", f"within {FACTOR:g} times the measured floor; {len(floor.probed)} single steps from equal state too"
     )
 
 
-def _exact(key: tuple[str, str]) -> bool:
+def exact(key: tuple[str, str]) -> bool:
     """What rounding cannot touch: the batch, and the count of steps."""
     return key[0] == "batch" or key == ("slots", "iteration")
 

@@ -20,7 +20,7 @@ from lockstep.auditing.observe import Observed, not_finite
 from lockstep.auditing.reference import Reference, Step
 from lockstep.auditing.replay import Replay
 from lockstep.divergence import Divergence, gap, same_bits
-from lockstep.traps import catalogue
+from lockstep.traps import loops
 from lockstep.verdict import BLIND, FACTOR, LOSS_SHARE
 from shared.errors import InputError
 from shared.spec.rules import line
@@ -167,7 +167,7 @@ class Comparison:
         if self._reference_is_its_own(search):
             why = "the reference has a train_step or a loss of its own that cannot be replayed in parts"
             return _with(finding, own or [unknown(why)])
-        deviations = [one for one in deviations_of(replay, catalogue()) if not one.variant.figures]
+        deviations = [one for one in deviations_of(replay, loops()) if not one.variant.figures]
         trials = search.explain(deviations)
         if trials:
             self.rivals = rivals(trials)

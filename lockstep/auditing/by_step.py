@@ -75,9 +75,10 @@ def audit(
     with put_back(step, [*held.variables, *state], notes) as moved:
         if initial == "model":
             held.write(reference.start[0])
-        before = set(moved())
         seen = observe(step, held, batches)
-        seen.elsewhere = [name for name in moved() if name not in before] if seen.still else []
+        if seen.still:
+            given_ones = {id(one.value if isinstance(one, keras.Variable) else one) for one in held.variables}
+            seen.elsewhere = [str(getattr(one, "name", "an array")) for one in moved() if id(one) not in given_ones]
     seen.notes += notes
     comparison = Comparison(seen, reference, held.names, batch_size, given)
     finding = analyse(comparison)

@@ -49,6 +49,7 @@ class Trial:
     typical: float
     failed: int | None
     evidence: tuple["Evidence", ...] = ()
+    landed: Values | None = None  # the weights after the first step
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,9 @@ class Search:
 
     def explain(self, deviations: Sequence[Deviation]) -> list[Trial]:
         """Combinations that reproduce the loop, the nearest first: single deviations, or pairs where no single one does."""
+        self._null = self.attempt(())
         singles = [self.attempt((one,)) for one in deviations]
+        self._first = {id(one): self._kind(trial) for one, trial in zip(deviations, singles, strict=True)}
         found = [trial for trial in singles if trial.failed is None]
         if not found:
             found = [trial for pair in self._pairs(deviations) if (trial := self.attempt(pair)).failed is None]
@@ -101,8 +104,23 @@ class Search:
             if combination:
                 yield from ((*combination, other) for other in late if _compatible(combination[0], other))
             else:
-                yield from (pair for pair in combinations(late, 2) if _compatible(*pair))
+                yield from (pair for pair in combinations(late, 2) if _compatible(*pair) and self._worth(*pair))
         yield from (pair for pair in combinations(early, 2) if _compatible(*pair) and self._loss_fits(pair))
+
+    def _kind(self, trial: Trial) -> str:
+        """What a deviation does in the first step: ``"nothing"``, what the loop ``"did"``, or something ``"else"``."""
+        if trial.landed is None or self._null.landed is None:
+            return "else"
+        if all(np.array_equal(a, b) for a, b in zip(trial.landed, self._null.landed, strict=True)):
+            return "nothing"
+        return "did" if trial.failed != 1 else "else"
+
+    def _worth(self, left: Deviation, right: Deviation) -> bool:
+        """Whether two updates can together be what the loop did in its first step, as far as each alone shows it."""
+        kinds = {self._first[id(left)], self._first[id(right)]}
+        if self._null.failed != 1:
+            return kinds == {"nothing"}
+        return kinds in ({"nothing", "did"}, {"else"})
 
     def _loss_fits(self, combination: Combination) -> bool:
         observed = self.seen.losses[0]
@@ -123,6 +141,7 @@ class Search:
             slots = self.replay.first_slots(self.reference.start[2])
         worst, squares, count = 0.0, 0.0, 0
         evidence: tuple[Evidence, ...] = ()
+        landed: Values | None = None
         try:
             for step in range(self.seen.steps):
                 reported, gradients, forward = chain.take(step)
@@ -138,14 +157,15 @@ class Search:
                 slots, weights = self.update(gradients, forward, slots, step, parts)
                 ratios = self._ratios(step, reported, weights)
                 worst = max([worst, *ratios.values()])
+                landed = weights if step == 0 else landed
                 if step == self.shown:
                     evidence = self._evidence(step, reported, weights)
                 squares, count = squares + sum(ratio**2 for ratio in ratios.values()), count + len(ratios)
                 if not worst <= 1:
-                    return Trial(combination, worst, inf, step + 1, evidence)
+                    return Trial(combination, worst, inf, step + 1, evidence, landed)
         except APART:
             return Trial(combination, inf, inf, 1)
-        return Trial(combination, worst, (squares / max(count, 1)) ** 0.5, None, evidence)
+        return Trial(combination, worst, (squares / max(count, 1)) ** 0.5, None, evidence, landed)
 
     def update(
         self, gradients: Any, forward: Values, slots: Values, step: int, parts: Sequence[Any] = ()

@@ -13,7 +13,7 @@ from lockstep.auditing.observe import Observed
 from lockstep.auditing.reference import Step
 from lockstep.auditing.replay import Replay
 from lockstep.divergence import Divergence, gap
-from lockstep.traps import Trap, catalogue
+from lockstep.traps import Trap, loops
 
 
 def covered(finding: Finding, seen: Observed, expected: int, batch_size: int, examples: int) -> Finding:
@@ -50,7 +50,7 @@ def ended(finding: Finding, seen: Observed, single: Sequence[Step], said: Sequen
     at, name = wrong[0]
     begin, true = f"end of epoch {at + 1}, {name}: the loop {said[at].figures[name]:.9g}", right[at][name]
     causes = list(finding.causes)
-    for deviation in deviations_of(replay, catalogue()):
+    for deviation in deviations_of(replay, loops()):
         if not deviation.variant.figures or any(cause.code == deviation.trap.cause for cause in causes):
             continue
         with replay.planted(deviation.variant.parts):
@@ -77,4 +77,4 @@ def _cause(deviation: Deviation, evidence: str) -> Cause:
 
 def _of_code(code: str) -> Trap:
     """The first trap of the catalogue with that cause."""
-    return next(trap for trap in catalogue() if trap.cause == code)
+    return next(trap for trap in loops() if trap.cause == code)

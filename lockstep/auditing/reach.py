@@ -101,8 +101,8 @@ def _function(found: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 @contextmanager
-def put_back(step: Callable, arrays: list[Any], notes: list[str]) -> Iterator[Callable[[], list[str]]]:
-    """Gives a function that names the variables of ``step`` that have moved so far.
+def put_back(step: Callable, arrays: list[Any], notes: list[str]) -> Iterator[Callable[[], list[Any]]]:
+    """Gives a function that lists the variables of ``step`` and the arrays that have moved so far.
 
     Afterwards every variable that ``step`` reaches and every one of ``arrays`` has the value that it has now.
 
@@ -112,15 +112,14 @@ def put_back(step: Callable, arrays: list[Any], notes: list[str]) -> Iterator[Ca
     variables = [*before.variables, *arrays]
     values = [as_array(variable) for variable in variables]
 
-    def moved_so_far() -> list[str]:
-        pairs = zip(variables, values, strict=True)
-        return [variable.name for variable, value in pairs if hasattr(variable, "name") and not _same(as_array(variable), value)]
+    def moved_so_far() -> list[Any]:
+        return [one for one, value in zip(variables, values, strict=True) if not _same(as_array(one), value)]
 
     try:
         yield moved_so_far
     finally:
         for variable, value in zip(variables, values, strict=True):
-            if tuple(variable.shape) == value.shape:
+            if getattr(variable.shape, "rank", 0) is None or tuple(variable.shape) == value.shape:
                 assign(variable, value)
         after = Reach(step)
         known = {id(variable) for variable in before.variables}

@@ -4,6 +4,7 @@ One call of ``fit`` takes all steps. A callback returns to Python around each of
 weights that the loop had there, if asked to; after it, to read what the step left.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -87,9 +88,12 @@ class Reference:
         optimizer.scale_loss = watched_scale_loss
         model.steps_per_execution, model.train_function = 1, None
         stopping = model.stop_training
+        log = logging.getLogger("tensorflow")
+        log.addFilter(_not_of_retracing)
         try:
             yield
         finally:
+            log.removeFilter(_not_of_retracing)
             del optimizer.scale_loss
             model.steps_per_execution, model.train_function = steps, None
             model.stop_training = stopping
@@ -128,6 +132,11 @@ class _Around(keras.callbacks.Callback):
         if np.isnan(loss) and logs and "loss" in logs:  # a train_step of the model's own
             loss = np.float32(logs["loss"])
         self.steps.append(Step(loss, mine.read(mine.weights), mine.read(mine.others)))
+
+
+def _not_of_retracing(record: logging.LogRecord) -> bool:
+    """TensorFlow warns of graphs that are made again and again; here that is meant."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def pipeline(batches: Sequence[Batch]) -> tf.data.Dataset:

@@ -64,7 +64,7 @@ class Held:
         kinds = {kind_of(variable) for variable in variables}
         if len(kinds) > 1:
             raise InputError(f"variables are all of one kind. Received: {', '.join(sorted(kinds))}. Give one list of one kind.")
-        turned = [_turned(tuple(variable.shape), transpose) for variable in variables]
+        turned = [_turned(as_array(variable).shape, transpose) for variable in variables]
         for weights in (model.trainable_variables, model.weights):
             if [tuple(weight.shape) for weight in weights] == turned:
                 return cls(variables, list(weights), names_of(model, weights), transpose)

@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
         help="the catalogue of mistakes, each with its measured effect",
         description="Run the mistakes of the catalogue and list their effects, or show one: both halves, effect, remedy.",
     )
-    traps.add_argument("name", nargs="?", metavar="NAME", help="show this one (default: list all, half a minute)")
+    traps.add_argument("name", nargs="?", metavar="NAME", help="show this one (default: list all, two minutes)")
     traps.add_argument("--json", metavar="FILE", help="write one JSON document; - is standard output")
     traps.set_defaults(run=run, html=None)  # no page: check_outputs is that of all commands
 
@@ -72,6 +72,7 @@ def _page(one: Any, effect: Any) -> str:
     about = [one.source, one.kind]
     about += [f"cause {one.cause}"] if one.cause else []
     about += [f"first stage that differs: {one.stage}"] if one.stage else []
+    about += [f"met: {one.met}"]
     parts = [f"{one.name}: {one.title}", "; ".join(about), *one.mistake.split("\n\n")]
     wrapped = [textwrap.fill(part, WIDTH, break_long_words=False) for part in parts]
     wrapped += [f"{half}:\n{textwrap.indent(source, '    ')}" for half, source in one.halves.items()]
@@ -82,6 +83,6 @@ def _page(one: Any, effect: Any) -> str:
 
 def _plain(one: Any, effect: Any) -> dict[str, Any]:
     """A trap as plain values; the keys are the attributes of ``lockstep.traps.Trap``."""
-    names = ("name", "title", "source", "kind", "cause", "replaces", "stage", "mistake", "remedy", "seen")
+    names = ("name", "title", "source", "met", "kind", "cause", "replaces", "stage", "mistake", "remedy", "seen")
     plain = {name: getattr(one, name) for name in names}
     return plain | one.halves | {"effect": {"text": effect.text, "numbers": dict(effect.numbers)}}

@@ -27,15 +27,16 @@ svg text { fill: var(--ink); font-size: 13px; } .axis { stroke: var(--line); }
 def page(report: "Report") -> str:
     """The whole page; everything that came from outside is escaped."""
     word = "good" if report.verdict in ("identical", "round-off") else "bad"
-    title = f"{' against '.join(report.sides)}: {report.verdict}"
+    title = f"{report.title}: {report.verdict}"
     facts = [f"<p>Largest difference {report.max_abs:.3g}, {ulp_text(report.max_ulp)}.</p>"]
     facts += [f"<p>First difference: {escape(str(report.first))}.</p>"] if report.first else []
+    facts += [f"<p>{escape(note)}</p>" for note in report.notes]
     return "\n".join(
         [
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
-            f'<h1>{escape(" against ".join(report.sides))}: <span class="{word}">{report.verdict}</span></h1>',
+            f'<h1>{escape(report.title)}: <span class="{word}">{report.verdict}</span></h1>',
             *facts,
             f'<p class="soft">{escape(report.data)}</p>',
             "<h2>Pairs</h2>",

@@ -153,6 +153,16 @@ class Report:
         """The names of the sides, the reference last."""
         return list(self.histories)
 
+    @property
+    def title(self) -> str:
+        """What was compared, in a few words."""
+        return " against ".join(self.sides)
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines that a special kind of comparison adds."""
+        return []
+
     def meets(self, required: str) -> bool:
         """Whether the verdict is ``required`` or better."""
         return VERDICTS.index(self.verdict) <= VERDICTS.index(required)
@@ -211,7 +221,7 @@ class Report:
                 lines.append(f"  first difference: {pair.first}")
         # a regression has no wrong rows
         lines += [f"  {outcome.line(name)}" for name, outcome in self.outcomes.items() if outcome.train_errors is not None]
-        return "\n".join(lines)
+        return "\n".join(lines + [f"  {note}" for note in self.notes])
 
 
 def finite(value: Any) -> Any:

@@ -17,18 +17,14 @@ from typing import Any
 
 from shared.errors import InputError
 
-__all__ = ["KINDS", "NAMES", "Effect", "Trap", "Variant", "catalogue", "check", "trap"]
+__all__ = ["KINDS", "LOOPS", "NAMES", "Effect", "Trap", "Variant", "catalogue", "check", "loops", "trap"]
 
-KINDS = ("loop", "framework", "notes")
-NAMES = (
+KINDS = ("loop", "framework", "notes", "test")
+LOOPS = (
     "sum-differentiated",
     "mean-divided-by-m",
     "mean-of-batch-means",
     "classes-as-rows",
-    "cost-without-mean",
-    "misspelt-multiply",
-    "bias-gradient-summed",
-    "gradient-named-one-off",
     "binary-for-six-classes",
     "cost-divided-by-batch-size",
     "remainder-dropped",
@@ -37,10 +33,8 @@ NAMES = (
     "probabilities-as-logits",
     "adam-frozen-counter",
     "adam-epsilon-added",
-    "fit-shuffle-repeats",
-    "dataset-shuffle-skips",
-    "module-bias-first",
-    "jit-auto-without-xla",
+    "order-of-its-own",
+    "measured-after",
     "mean-for-sum",
     "fixed-divisor",
     "logits-as-probabilities",
@@ -62,9 +56,53 @@ NAMES = (
     "stale-gradient",
     "half-precision-forward",
     "another-loss-reported",
-    "order-of-its-own",
-    "measured-after",
 )
+OTHERS = (
+    "cost-without-mean",
+    "misspelt-multiply",
+    "bias-gradient-summed",
+    "gradient-named-one-off",
+    "fit-shuffle-repeats",
+    "dataset-shuffle-skips",
+    "module-bias-first",
+    "jit-auto-without-xla",
+    "tensorflow-loads-keras",
+    "gradient-terms-by-name",
+    "plus-for-bias-add",
+    "xla-on-one-side",
+    "xla-draws-otherwise",
+    "eager-rounds-otherwise",
+    "graph-without-a-result",
+    "batch-size-known",
+    "determinism-changes-numbers",
+    "onednn-changes-numbers",
+    "threads-change-full-batch",
+    "float-through-float32",
+    "complement-in-float32",
+    "predict-in-float32",
+    "loss-in-float32",
+    "penalty-refused-in-float64",
+    "clip-touches-small",
+    "weights-not-in-divisor",
+    "class-weights-end",
+    "running-loss-in-logs",
+    "callback-skips-steps",
+    "backup-within-epoch",
+    "averages-each-fit",
+    "wrapped-nadam-forgets",
+    "moving-statistics-left",
+    "moving-statistics-lag",
+    "layers-without-loss-scale",
+    "dropout-shifts-seeds",
+    "weight-file-as-text",
+    "clone-drops-fit-arguments",
+    "tensorboard-missing",
+    "fork-hangs",
+    "workers-fail-in-fit",
+    "epsilon-out-of-sight",
+    "tolerance-too-wide",
+)
+NAMES = LOOPS + OTHERS
 
 
 @dataclass(frozen=True)
@@ -110,8 +148,9 @@ class Trap:
         name: the name of its file, with hyphens.
         text: the docstring of its file: a title, the mistake, "Instead: ..." and "Seen: ...", a paragraph each.
         source: the row of the course notes, or who else made it.
+        met: who ran into it: a public thread, as ``owner/name#number``, or the document; else ``"none found"``.
         kind: ``"loop"``, a part of a training loop deviates; ``"framework"``, TensorFlow or Keras does what few expect;
-            ``"notes"``, a line or a printed figure of the notes is wrong.
+            ``"notes"``, a line or a printed figure of the notes is wrong; ``"test"``, a test passes what it should not.
         cause: the stable code by which such a deviation is named, where there is one.
         replaces: the function of ``lowlevel.Trainer`` whose place the wrong half can take, by its path.
         stage: the first stage at which ``lockstep.compare`` shows it there.
@@ -124,6 +163,7 @@ class Trap:
     name: str
     text: str
     source: str
+    met: str = "none found"
     kind: str
     cause: str | None = None
     replaces: str | None = None
@@ -206,6 +246,11 @@ def check(name: str) -> None:
         raise InputError(f"A trap is named as in the catalogue. Received: {name[:80]!r}. {remedy}")
 
 
+def loops() -> list[Trap]:
+    """The traps that are deviations of a training loop."""
+    return [trap(name) for name in LOOPS]
+
+
 def catalogue() -> list[Trap]:
-    """All traps, in the order of the sources."""
+    """All traps: loops first."""
     return [trap(name) for name in NAMES]

@@ -13,13 +13,15 @@ Each trap has a wrong half and a right half, and its effect is measured by runni
 accelerator. "1.1, not 2" says that the wrong half gave 1.1 and the right one 2.
 
 The kinds: *loop*, a part of a training loop deviates; *framework*, TensorFlow or Keras does what few expect; *notes*, a line
-or a printed figure of the course notes is wrong. Sources S0 to S4 are those of [`sources.md`](sources.md). The cause is the
-code by which such a deviation is named, the stage the first at which `lockstep.compare` shows it where the wrong half stands
-in one side.
+or a printed figure of the course notes is wrong; *test*, a test passes what it should not. Sources S0 to S4 are those of
+[`sources.md`](sources.md). The cause is the code by which such a deviation is named, the stage the first at which
+`lockstep.compare` shows it where the wrong half stands in one side. "Met" says who ran into it: a public thread, as
+`owner/name#number` on GitHub, or the document that holds it.
 
 `lockstep traps --json FILE` writes one object: `schema`, which is 1, and `traps`, a list of objects. Their keys are the
-attributes of `lockstep.traps.Trap` (`name`, `title`, `source`, `kind`, `cause`, `replaces`, `stage`, `mistake`, `remedy`,
-`seen`), the source text of the two halves as `wrong` and `right`, and `effect` with its `text` and its `numbers` by name.
+attributes of `lockstep.traps.Trap` (`name`, `title`, `source`, `met`, `kind`, `cause`, `replaces`, `stage`, `mistake`,
+`remedy`, `seen`), the source text of the two halves as `wrong` and `right`, and `effect` with its `text` and its `numbers` by
+name.
 
 | trap | source | kind | cause | stage |
 | --- | --- | --- | --- | --- |
@@ -35,7 +37,7 @@ def page(effects: Mapping[str, Effect]) -> str:
 
 def _section(one: Trap, effect: Effect) -> str:
     halves = "".join(f"\n{half}:\n\n```python\n{source}\n```\n" for half, source in one.halves.items())
-    ends = (("Measured", effect.text), ("Instead", one.remedy), ("Seen", one.seen))
+    ends = (("Measured", effect.text), ("Instead", one.remedy), ("Seen", one.seen), ("Met", one.met))
     return f"\n## {one.name}\n\n**{one.title}** {one.mistake}\n{halves}" + "".join(
         f"\n**{mark}:** {text}\n" for mark, text in ends
     )

@@ -1,28 +1,41 @@
-"""Small compiled nets to measure traps on: all weights from seeds of their own, all names given, so that nothing global moves."""
+"""A net of plain Keras for the digits, with the same first weights every time, and how far two lists of weights are apart."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 
-def dense(number: int, units: int, activation: str | None = None, **options: Any) -> keras.layers.Dense:
-    """The layer ``L<number>``, whose kernel is drawn from that number."""
-    kernel = keras.initializers.GlorotUniform(seed=number)
-    return keras.layers.Dense(units, activation, kernel_initializer=kernel, name=f"L{number}", **options)
+def net(optimizer: Any, *, hidden: Any = "relu", between: Sequence[Any] = (), loss: Any = None, **options: Any) -> Any:
+    """400 inputs, 25 units, 10 logits, compiled without XLA.
 
-
-def net(*layers: keras.layers.Layer, loss: keras.losses.Loss | None = None, rate: float = 0.1, columns: int = 400) -> keras.Model:
-    """A compiled net on rows of so many columns, by SGD; the loss is that of labels and logits where none is given."""
-    model = keras.Sequential([keras.Input((columns,), name="x"), *layers], name="net")
-    model.compile(keras.optimizers.SGD(rate, name="sgd"), loss or on_logits())
+    Args:
+        optimizer: with a name, so that no counter of names advances.
+        hidden: activation of the 25 units.
+        between: further layers before the logits, with names.
+        loss: sparse categorical cross-entropy from logits where left out.
+        options: of ``compile``.
+    """
+    first, second = (keras.initializers.GlorotUniform(seed) for seed in (1, 2))
+    layers = [
+        keras.layers.Dense(25, activation=hidden, kernel_initializer=first, name="L1"),
+        *between,
+        keras.layers.Dense(10, kernel_initializer=second, name="L2"),
+    ]
+    model = keras.Sequential([keras.Input((400,), name="input"), *layers], name="net")
+    loss = loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True, name="loss")
+    model.compile(optimizer, loss, jit_compile=False, **options)
     return model
 
 
-def on_logits(reduction: str = "sum_over_batch_size") -> keras.losses.Loss:
-    """``-log softmax(logits)`` of the labels."""
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction, name="loss")
+def distance(left: Sequence[np.ndarray], right: Sequence[np.ndarray]) -> float:
+    """The largest difference of any weight."""
+    return max(float(np.abs(a - b).max()) for a, b in zip(left, right, strict=True))
 
 
-def classifier(*between: keras.layers.Layer, loss: keras.losses.Loss | None = None, last: str | None = None) -> keras.Model:
-    """400 -> 25 relu -> what stands between -> 10, for digits."""
-    return net(dense(1, 25, "relu"), *between, dense(2, 10, last), loss=loss)
+def ulps(left: Any, right: Any) -> int:
+    """The largest distance of two float32 arrays, counted in the float32 numbers between them."""
+    ordered = [np.asarray(one, np.float32).view(np.int32).astype(np.int64) for one in (left, right)]
+    ordered = [np.where(one < 0, -(2**31) - one, one) for one in ordered]
+    return int(np.abs(ordered[0] - ordered[1]).max())

@@ -47,6 +47,7 @@ TRAP = Trap(
     name="adam-epsilon-added",
     text=__doc__,
     source="d2l.ai, Adam",
+    met="d2l.ai, Adam",
     kind="loop",
     replaces="optimizer.rule",
     stage="weights out",

@@ -54,6 +54,7 @@ TRAP = Trap(
     name="adam-frozen-counter",
     text=__doc__,
     source="d2l.ai, Adam",
+    met="d2l.ai, Adam",
     kind="loop",
     cause="adam-frozen-counter",
     replaces="optimizer.rule",

@@ -67,6 +67,7 @@ TRAP = Trap(
     name="batched-apart",
     text=__doc__,
     source="S3.2",
+    met="S3.2",
     kind="loop",
     cause="labels-misaligned",
     stage="batch",

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._forms import at_all, places
-from lockstep.traps._nets import classifier
+from lockstep.traps._small_nets import classifier
 from lockstep.traps._steps import compared, rows
 
 KIND = keras.layers.BatchNormalization

@@ -47,6 +47,7 @@ TRAP = Trap(
     name="bias-gradient-summed",
     text=__doc__,
     source="S2.5",
+    met="S2.5",
     kind="notes",
     wrong=wrong,
     right=right,

@@ -82,6 +82,7 @@ TRAP = Trap(
     name="binary-for-six-classes",
     text=__doc__,
     source="S3.2",
+    met="S3.2",
     kind="loop",
     cause="binary-for-categorical",
     replaces="loss",

@@ -90,6 +90,7 @@ TRAP = Trap(
     name="classes-as-rows",
     text=__doc__,
     source="S0.11",
+    met="S0.11",
     kind="loop",
     cause="softmax-over-examples",
     replaces="loss",

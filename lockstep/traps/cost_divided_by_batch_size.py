@@ -64,6 +64,7 @@ TRAP = Trap(
     name="cost-divided-by-batch-size",
     text=__doc__,
     source="S3.2",
+    met="S3.2",
     kind="loop",
     cause="epoch-loss-scaling",
     replaces="mean_loss.add",

@@ -55,6 +55,7 @@ TRAP = Trap(
     name="cost-without-mean",
     text=__doc__,
     source="S2.4",
+    met="S2.4",
     kind="notes",
     cause="loss-sum-not-mean",
     wrong=wrong,

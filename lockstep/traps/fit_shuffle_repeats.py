@@ -10,12 +10,8 @@ Instead: draw the order of every epoch beforehand (`shared.BatchPlan`) and feed 
 Seen: the stage "batch", from the second epoch on.
 """
 
-import json
-import os
-import subprocess
-import sys
-
 from lockstep.traps import Effect, Trap
+from lockstep.traps._apart import apart
 from shared import BatchPlan
 
 
@@ -39,17 +35,9 @@ def right(rows: int, epochs: int, seed: int) -> list[list[int]]:
 def measure() -> Effect:
     """How many different orders five epochs on 20 rows have."""
     numbers = {}
-    for name, orders in (("wrong", _apart(20, 5, 1)), ("right", right(20, 5, 1))):
+    for name, orders in (("wrong", apart(wrong, 20, 5, 1)), ("right", right(20, 5, 1))):
         numbers[f"{name} orders"] = len({tuple(order) for order in orders})
     return Effect("five epochs see {wrong orders} order of the rows, not {right orders}".format(**numbers), numbers)
-
-
-def _apart(*arguments: int) -> list[list[int]]:
-    """``wrong`` in a process of its own."""
-    program = f"import json, sys\nfrom {__name__} import wrong\njson.dump(wrong(*{arguments}), sys.stdout)"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
 
 
 TRAP = Trap(

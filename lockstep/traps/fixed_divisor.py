@@ -11,7 +11,7 @@ Seen: all steps are right but those of the partial batch, whose loss and gradien
 import tensorflow as tf
 
 from lockstep.traps import Effect, Trap, Variant
-from lockstep.traps._nets import classifier
+from lockstep.traps._small_nets import classifier
 from lockstep.traps._steps import BATCH, compared, rows
 from lowlevel.losses import mean_over_batch
 

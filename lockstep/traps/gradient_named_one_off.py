@@ -79,6 +79,7 @@ TRAP = Trap(
     name="gradient-named-one-off",
     text=__doc__,
     source="S2.5",
+    met="S2.5",
     kind="notes",
     wrong=wrong,
     right=right,

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._forms import places
-from lockstep.traps._nets import classifier
+from lockstep.traps._small_nets import classifier
 from lockstep.traps._steps import compared, rows
 
 TYPES = ("bfloat16", "float16")

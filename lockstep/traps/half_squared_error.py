@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._forms import columns
-from lockstep.traps._nets import dense, net
+from lockstep.traps._small_nets import dense, net
 from lockstep.traps._steps import compared
 from lowlevel.losses import mean_squared_error as right
 

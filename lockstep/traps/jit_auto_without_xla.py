@@ -56,6 +56,7 @@ TRAP = Trap(
     name="jit-auto-without-xla",
     text=__doc__,
     source="Keras 3",
+    met="keras-team/keras#22512",
     kind="framework",
     wrong=wrong,
     right=right,

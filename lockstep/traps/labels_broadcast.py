@@ -16,7 +16,7 @@ import tensorflow as tf
 from lockstep.auditing.replay import example_losses
 from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._forms import columns
-from lockstep.traps._nets import dense, net
+from lockstep.traps._small_nets import dense, net
 from lockstep.traps._steps import compared
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._forms import categorical, columns, otherwise, setting
-from lockstep.traps._nets import classifier
+from lockstep.traps._small_nets import classifier
 from lockstep.traps._steps import compared, rows
 
 USUAL = (0.1, 0.2)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from lockstep.auditing.replay import example_losses
 from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._forms import ends_linear, of_logits, otherwise
-from lockstep.traps._nets import classifier, on_logits
+from lockstep.traps._small_nets import classifier, on_logits
 from lockstep.traps._steps import compared, rows
 
 

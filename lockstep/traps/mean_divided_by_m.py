@@ -57,6 +57,7 @@ TRAP = Trap(
     name="mean-divided-by-m",
     text=__doc__,
     source="S0.11",
+    met="amanchadha/coursera-deep-learning-specialization#43",
     kind="loop",
     cause="loss-divided-twice",
     replaces="mean_loss.add",

@@ -12,7 +12,7 @@ only and the loop returns no loss, it cannot be told from a smaller learning rat
 import tensorflow as tf
 
 from lockstep.traps import Effect, Trap, Variant
-from lockstep.traps._nets import classifier, on_logits
+from lockstep.traps._small_nets import classifier, on_logits
 from lockstep.traps._steps import compared, rows
 from lowlevel.losses import mean_over_batch
 

@@ -52,6 +52,7 @@ TRAP = Trap(
     name="mean-of-batch-means",
     text=__doc__,
     source="S0.11",
+    met="S0.11",
     kind="loop",
     cause="last-batch-weighting",
     replaces="mean_loss.add",

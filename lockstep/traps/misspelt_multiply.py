@@ -37,6 +37,7 @@ TRAP = Trap(
     name="misspelt-multiply",
     text=__doc__,
     source="S2.4",
+    met="S2.4",
     kind="notes",
     wrong=wrong,
     right=right,

@@ -71,6 +71,7 @@ TRAP = Trap(
     name="module-bias-first",
     text=__doc__,
     source="TensorFlow",
+    met="strongio/keras-bert#5",
     kind="framework",
     wrong=wrong,
     right=right,

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._forms import of_logits
-from lockstep.traps._nets import dense, net
+from lockstep.traps._small_nets import dense, net
 from lockstep.traps._steps import compared, rows
 
 

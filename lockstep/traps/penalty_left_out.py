@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from lockstep.traps import Effect, Trap, Variant
-from lockstep.traps._nets import dense, net
+from lockstep.traps._small_nets import dense, net
 from lockstep.traps._steps import compared, rows
 
 

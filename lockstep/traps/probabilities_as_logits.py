@@ -66,6 +66,7 @@ TRAP = Trap(
     name="probabilities-as-logits",
     text=__doc__,
     source="S4.8",
+    met="exelban/tensorflow-cifar-10#6",
     kind="loop",
     cause="probabilities-as-logits",
     replaces="loss",

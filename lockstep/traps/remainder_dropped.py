@@ -61,6 +61,7 @@ TRAP = Trap(
     name="remainder-dropped",
     text=__doc__,
     source="S3.2",
+    met="S3.2",
     kind="loop",
     cause="drop-remainder",
     wrong=wrong,

@@ -82,6 +82,7 @@ TRAP = Trap(
     name="softmax-in-the-net",
     text=__doc__,
     source="S4.8",
+    met="mmalekzadeh/dana#1",
     kind="loop",
     cause="double-softmax",
     replaces="network.layers.-1.activation",

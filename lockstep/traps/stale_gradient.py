@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from lockstep.auditing.reference import Values
 from lockstep.traps import Effect, Trap, Variant
-from lockstep.traps._nets import classifier
+from lockstep.traps._small_nets import classifier
 from lockstep.traps._steps import compared, rows
 
 

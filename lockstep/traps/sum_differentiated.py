@@ -61,6 +61,7 @@ TRAP = Trap(
     name="sum-differentiated",
     text=__doc__,
     source="S0.10",
+    met="S0.10",
     kind="loop",
     cause="loss-sum-not-mean",
     replaces="reduction",

@@ -53,7 +53,7 @@ def guarded(path: str | os.PathLike[str]) -> Iterator["GuardedFile"]:
 
     Raises InputError where ``path`` is missing, a folder, unreadable, empty, not HDF5, cut short or damaged.
     """
-    path = _checked_path(path)
+    path = checked_path(path)
     try:
         file = h5py.File(path, "r")
     except _H5_ERRORS as error:
@@ -397,8 +397,8 @@ _SORT_NAMES = {
 }
 
 
-def _checked_path(path: str | os.PathLike[str]) -> Path:
-    """``path`` as a Path to a file that starts like HDF5, or InputError."""
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """``path`` as a Path to a file that starts like HDF5, perhaps after a preface, or InputError."""
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"A data file is named by its path. Received: {path!r:.80}. Give a string or a pathlib.Path.")
     path = Path(path)
