@@ -398,8 +398,9 @@ def test_half_precision_forward():
     assert one.right(*(tf.constant(value) for value in (x, kernel, bias))).numpy() == pytest.approx(x @ kernel + bias, rel=1e-5)
 
 
+@pytest.mark.parametrize("graph", [False, True])
 @pytest.mark.parametrize("kind", [tf.bfloat16, tf.float16])
-def test_half_precision_by_hand_is_reproduced(kind):
+def test_half_precision_by_hand_is_reproduced(kind, graph):
     """A loop that shares no code with the replay casts by itself; both halves are then rounded in the same places."""
     model, x, y = classifier(hidden="relu")
     variables = [tf.Variable(weight) for weight in model.get_weights()]
@@ -413,6 +414,7 @@ def test_half_precision_by_hand_is_reproduced(kind):
             variable.assign_sub(0.1 * gradient)
         return loss
 
+    step = tf.function(step, reduce_retracing=True) if graph else step
     finding = audit(step, variables, model, x, y, batch_size=BATCH, steps=STEPS)
     assert [cause.code for cause in finding.causes] == ["dtype"]
     assert kind.name in finding.causes[0].title

@@ -123,16 +123,23 @@ class Variant:
 
     ``fit``, where given, finds the parts from how the loop's weights changed in its first step and how the rest of the
     replayed step would have changed them: (changes of the loop, changes of the replay) -> (detail, parts), or None.
+    ``lone`` is one of so many forms that it is not tried together with another deviation of the forward pass.
     """
 
     parts: Mapping[str, Any] = field(default_factory=dict)
     detail: str = ""
     fit: Callable[[list[Any], list[Any]], "tuple[str, Mapping[str, Any]] | None"] | None = None
+    lone: bool = False
 
     @property
     def figures(self) -> bool:
         """Whether only what is said at the end of an epoch depends on it."""
         return set(self.parts) == {"figures"}
+
+    @property
+    def forward(self) -> bool:
+        """Whether the net's outputs can depend on it."""
+        return any(path.startswith(("batch", "seen", "inputs", "network.")) for path in self.parts)
 
     @property
     def early(self) -> bool:

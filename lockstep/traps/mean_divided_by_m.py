@@ -46,6 +46,8 @@ def variants(replay):
     if replay.objective.reduction == "sum":
         return
     counts = {"the rows of the batch": lambda self: self.size, f"all {replay.examples} examples": lambda self: self.examples}
+    if replay.examples % replay.batch_size:
+        counts[f"the batch size, {replay.batch_size}"] = lambda self: self.batch_size
     for name, count in counts.items():
         minimised = {"reduction": lambda self, losses, count=count: mean_over_batch(losses) / count(self)}
         yield Variant(minimised, f"the mean of a batch is divided by {name}, and then differentiated")

@@ -66,7 +66,7 @@ def variants(replay):
         for name, function in FORMS.items():
             if not any(_equal(own, function) for *_, own in group):
                 parts = {path: _as_call(function) if path.endswith(".call") else function for _, _, path, _ in group}
-                yield Variant(parts, f"{name} in {where}")
+                yield Variant(parts, f"{name} in {where}", lone=len(group) < len(bent))
 
 
 def _activations(replay):
