@@ -78,6 +78,7 @@ class Search:
         self.reference: Reference = replay.reference
         self.held = {id(weight): at for at, weight in enumerate(self.reference.weights)}
         self.trained = [self.held[id(weight)] for weight in replay.model.trainable_variables]
+        self.placed: int | None = None  # before which step the model's weights are
         self._chains: dict[frozenset[int], _Chain] = {}
         self._outputs: dict[frozenset[int], tuple[tf.Tensor, Batch]] = {}
 
@@ -106,7 +107,6 @@ class Search:
                 yield from ((*combination, other) for other in late if _compatible(combination[0], other))
             else:
                 yield from (pair for pair in combinations(late, 2) if _compatible(*pair) and self._worth(*pair))
-        self._chain(()).enter()  # the penalties of all these are taken at the first weights
         yield from [pair for pair in combinations(early, 2) if _compatible(*pair) and self._pair_fits(*pair)]
 
     def _pair_fits(self, left: Deviation, right: Deviation) -> bool:
@@ -150,6 +150,8 @@ class Search:
     def attempt(self, combination: Combination) -> Trial:
         """Replay step after step until one is not reproduced."""
         chain = self._chain(combination)
+        if chain.variants and not self._loss_fits(combination):
+            return Trial(combination, inf, inf, 1)
         late = [one.variant for one in combination if not one.variant.early]
         parts = [variant.parts for variant in late]
         with self.replay.planted(*parts):
@@ -187,6 +189,7 @@ class Search:
     ) -> tuple[Values, Values]:
         """The optimiser's variables and the weights after a step, of those that the forward pass left."""
         replay, before = self.replay, self.seen.weights[step]
+        self.placed = None
         for at, weight in zip(self.trained, replay.trainable, strict=True):
             weight.assign(before[at])
         for slot, value in zip(replay.slots, slots, strict=True):
@@ -279,6 +282,8 @@ class _Chain:
         """The reported loss of the first step, without gradients where they are not there yet."""
         if not self.done and self._loss is None:
             outputs, batch = self.search.outputs([one for one in self.variants if one.forward])
+            if self.search.placed != 0:  # penalties are taken of the weights
+                self.enter()
             with self.search.replay.planted(*self.parts):
                 self._loss = float(self.search.replay.losses(outputs, batch)[1])
         return float(self.done[0][0]) if self._loss is None else self._loss
@@ -294,6 +299,7 @@ class _Chain:
     def enter(self, step: int = 0) -> None:
         """Move the model to where the forward pass of a step begins."""
         reference, replay = self.search.reference, self.search.replay
+        self.search.placed = step
         reference.write(reference.others, self.others)
         reference.write(reference.weights, replay.seen(self.search.seen.weights, step))
 
