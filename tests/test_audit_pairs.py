@@ -71,9 +71,7 @@ def subject(name):
     x = x.astype("float32")
     y = np.eye(5, dtype="float32")[y] if model.output_shape[-1] == 5 else x[:, :3].sum(axis=1)
     replay = Replay(Reference(model, model.weights), BATCH, x, y)
-    found = [
-        one for one in deviations_of(replay, loops()) if one.trap.cause and one.variant.parts and not one.variant.figures
-    ]
+    found = [one for one in deviations_of(replay, loops()) if one.trap.cause and one.variant.parts and not one.variant.figures]
     return model, x, y, found
 
 

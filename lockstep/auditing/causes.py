@@ -8,7 +8,7 @@ sorts out most pairs before any gradient is taken.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import inf
+from math import inf, nan
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,11 @@ import tensorflow as tf
 
 from lockstep.auditing.ground import LOSS, Distances, Ground, key
 from lockstep.auditing.observe import Observed
-from lockstep.auditing.reference import Reference, Step, Values
+from lockstep.auditing.reference import Batch, Reference, Step, Values
 from lockstep.auditing.replay import Replay
 from lockstep.traps import Trap, Variant
+
+APART = (tf.errors.OpError, ValueError, TypeError)  # what parts raise that do not go together
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ class Search:
         self.reference: Reference = replay.reference
         self.held = {id(weight): at for at, weight in enumerate(self.reference.weights)}
         self.trained = [self.held[id(weight)] for weight in replay.model.trainable_variables]
+        self.placed: int | None = None  # before which step the model's weights are
         self._chains: dict[frozenset[int], _Chain] = {}
+        self._outputs: dict[frozenset[int], tuple[tf.Tensor, Batch]] = {}
 
     def explain(self, deviations: Sequence[Deviation]) -> list[Trial]:
         """Combinations that reproduce the loop, the nearest first: single deviations, or pairs where no single one does."""
@@ -103,7 +107,17 @@ class Search:
                 yield from ((*combination, other) for other in late if compatible(combination[0], other))
             else:
                 yield from (pair for pair in combinations(late, 2) if compatible(*pair) and self._worth(*pair))
-        yield from (pair for pair in combinations(early, 2) if compatible(*pair) and self._loss_fits(pair))
+        yield from [pair for pair in combinations(early, 2) if compatible(*pair) and self._pair_fits(*pair)]
+
+    def _pair_fits(self, left: Deviation, right: Deviation) -> bool:
+        """``_loss_fits`` of two; a forward pass is taken only where neither of them leaves the first one as it is."""
+        if left.variant.forward and right.variant.forward:
+            for one, other in ((left, right), (right, left)):
+                if self._loss((one,)) == self._loss(()):
+                    return self._loss_fits((other,))
+            if left.variant.lone or right.variant.lone:
+                return False
+        return self._loss_fits((left, right))
 
     def _kind(self, trial: Trial) -> str:
         """What a deviation does in the first step: ``"nothing"``, what the loop ``"did"``, or something ``"else"``."""
@@ -121,15 +135,23 @@ class Search:
         return kinds in ({"nothing", "did"}, {"else"})
 
     def _loss_fits(self, combination: Combination) -> bool:
-        observed = self.seen.losses[0]
+        observed, simulated = self.seen.losses[0], self._loss(combination)
         if observed is None:
             return True
-        simulated = self._chain(combination).loss()
         return self._over(LOSS, 0, abs(float(observed) - simulated), abs(simulated), abs(float(self.single[0].loss))) <= 1
+
+    def _loss(self, combination: Combination) -> float:
+        """The reported loss of the first step; NaN of parts that do not go together."""
+        try:
+            return self._chain(combination).loss()
+        except APART:
+            return nan
 
     def attempt(self, combination: Combination) -> Trial:
         """Replay step after step until one is not reproduced."""
         chain = self._chain(combination)
+        if chain.variants and not self._loss_fits(combination):
+            return Trial(combination, inf, inf, 1)
         late = [one.variant for one in combination if not one.variant.early]
         parts = [variant.parts for variant in late]
         with self.replay.planted(*parts):
@@ -158,7 +180,7 @@ class Search:
                 squares, count = squares + sum(ratio**2 for ratio in ratios.values()), count + len(ratios)
                 if not worst <= 1:
                     return Trial(combination, worst, inf, step + 1, evidence, landed)
-        except (tf.errors.OpError, ValueError, TypeError):  # parts that do not go together
+        except APART:
             return Trial(combination, inf, inf, 1)
         return Trial(combination, worst, (squares / max(count, 1)) ** 0.5, None, evidence, landed)
 
@@ -167,6 +189,7 @@ class Search:
     ) -> tuple[Values, Values]:
         """The optimiser's variables and the weights after a step, of those that the forward pass left."""
         replay, before = self.replay, self.seen.weights[step]
+        self.placed = None
         for at, weight in zip(self.trained, replay.trainable, strict=True):
             weight.assign(before[at])
         for slot, value in zip(replay.slots, slots, strict=True):
@@ -225,6 +248,13 @@ class Search:
             found.append(Evidence(step + 1, name, *(float(value[where]) for value in values)))
         return tuple(found)
 
+    def outputs(self, variants: Sequence[Variant]) -> tuple[tf.Tensor, Batch]:
+        """The net's outputs of the first step, and its batch, under deviations of the forward pass; each taken once."""
+        name = frozenset(id(variant) for variant in variants)
+        if name not in self._outputs:
+            self._outputs[name] = _Chain(self, variants).first()
+        return self._outputs[name]
+
     def _chain(self, combination: Combination) -> "_Chain":
         early = [one.variant for one in combination if one.variant.early]
         name = frozenset(id(variant) for variant in early)
@@ -237,7 +267,8 @@ class _Chain:
     """Forward and backward passes under some early deviations, step after step, each done once."""
 
     def __init__(self, search: Search, variants: Sequence[Variant]) -> None:
-        self.search, self.parts = search, [variant.parts for variant in variants]
+        self.search, self.variants, self.parts = search, variants, [variant.parts for variant in variants]
+        self._loss: float | None = None
         self.others = search.reference.start[1]
         self.done: list[tuple[np.ndarray, list[tf.Tensor], Values]] = []
 
@@ -249,25 +280,34 @@ class _Chain:
 
     def loss(self) -> float:
         """The reported loss of the first step, without gradients where they are not there yet."""
-        if self.done:
-            return float(self.done[0][0])
-        search = self.search
-        with search.replay.planted(*self.parts):
-            self._enter(0)
-            batch = search.replay.batch(search.seen.batches, 0)
-            outputs = search.replay.network.forward(search.replay.inputs(tf.constant(batch.x)))
-            return float(search.replay.losses(outputs, batch)[1])
+        if not self.done and self._loss is None:
+            outputs, batch = self.search.outputs([one for one in self.variants if one.forward])
+            if self.search.placed != 0:  # penalties are taken of the weights
+                self.enter()
+            with self.search.replay.planted(*self.parts):
+                self._loss = float(self.search.replay.losses(outputs, batch)[1])
+        return float(self.done[0][0]) if self._loss is None else self._loss
 
-    def _enter(self, step: int) -> None:
+    def first(self) -> tuple[tf.Tensor, Batch]:
+        """The net's outputs and the batch of the first step."""
+        replay = self.search.replay
+        with replay.planted(*self.parts):
+            self.enter()
+            batch = replay.batch(self.search.seen.batches, 0)
+            return replay.network.forward(replay.inputs(tf.constant(batch.x))), batch
+
+    def enter(self, step: int = 0) -> None:
+        """Move the model to where the forward pass of a step begins."""
         reference, replay = self.search.reference, self.search.replay
+        self.search.placed = step
         reference.write(reference.others, self.others)
         reference.write(reference.weights, replay.seen(self.search.seen.weights, step))
 
     def _next(self, step: int) -> tuple[np.ndarray, list[tf.Tensor], Values]:
         search, reference = self.search, self.search.reference
-        search.replay.step = step
+        search.replay.step, search.replay.reports = step, [one[0] for one in self.done]
         with search.replay.planted(*self.parts):
-            self._enter(step)
+            self.enter(step)
             reported, gradients = search.replay.backward(search.replay.batch(search.seen.batches, step))
         self.others = reference.read(reference.others)
         return reported, gradients, reference.read(reference.weights)

@@ -51,6 +51,7 @@ class Loop:
                 weight.assign(value)
             replay.update(gradients)
             replay.past.append(gradients)
+            replay.reports.append(reported)
         return tf.constant(reported)
 
     def _trainable(self, values: Values) -> Values:

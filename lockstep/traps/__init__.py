@@ -35,6 +35,27 @@ LOOPS = (
     "adam-epsilon-added",
     "order-of-its-own",
     "measured-after",
+    "mean-for-sum",
+    "fixed-divisor",
+    "logits-as-probabilities",
+    "labels-broadcast",
+    "labels-smoothed-otherwise",
+    "half-squared-error",
+    "penalty-left-out",
+    "penalty-halved",
+    "penalty-divided",
+    "biases-penalised",
+    "inputs-scaled-otherwise",
+    "other-activation",
+    "batchnorm-in-inference",
+    "batchnorm-other-momentum",
+    "batchnorm-other-epsilon",
+    "batchnorm-sample-variance",
+    "dropout-left-out",
+    "dropout-not-rescaled",
+    "stale-gradient",
+    "half-precision-forward",
+    "another-loss-reported",
 )
 OTHERS = (
     "cost-without-mean",
@@ -102,16 +123,23 @@ class Variant:
 
     ``fit``, where given, finds the parts from how the loop's weights changed in its first step and how the rest of the
     replayed step would have changed them: (changes of the loop, changes of the replay) -> (detail, parts), or None.
+    ``lone`` is one of so many forms that it is not tried together with another deviation of the forward pass.
     """
 
     parts: Mapping[str, Any] = field(default_factory=dict)
     detail: str = ""
     fit: Callable[[list[Any], list[Any]], "tuple[str, Mapping[str, Any]] | None"] | None = None
+    lone: bool = False
 
     @property
     def figures(self) -> bool:
         """Whether only what is said at the end of an epoch depends on it."""
         return set(self.parts) == {"figures"}
+
+    @property
+    def forward(self) -> bool:
+        """Whether the net's outputs can depend on it."""
+        return any(path.startswith(("batch", "seen", "inputs", "network.")) for path in self.parts)
 
     @property
     def early(self) -> bool:
