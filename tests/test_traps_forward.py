@@ -455,3 +455,167 @@ def test_softmax_over_examples_by_its_true_gradient():
     logits, targets = draw(5, 3), np.eye(3)[[0, 1, 2, 1, 0]]
     expected = -(targets * log_softmax(logits, axis=0)).sum(axis=1)
     assert over_examples(tf.constant(targets), tf.constant(logits)).numpy() == pytest.approx(expected)
+
+
+# ------------------------------------------------------------------------------------ loops that share no code with the replay
+
+
+def forward(w, x, act=tf.nn.relu):
+    return act(x @ w[0] + w[1]) @ w[2] + w[3]
+
+
+def losses(w, x, y, act=tf.nn.relu):
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(y, forward(w, x, act))
+
+
+def mean(values):
+    return tf.reduce_mean(values)
+
+
+def squares(*kernels):
+    return 0.02 * tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])
+
+
+def of_bits(t, p):
+    p = tf.clip_by_value(p, 1e-7, 1 - 1e-7)
+    return -mean(tf.cast(t, p.dtype) * tf.math.log(p) + (1 - tf.cast(t, p.dtype)) * tf.math.log(1 - p))
+
+
+def transposed(w, x, y):
+    return mean(tf.nn.softmax_cross_entropy_with_logits(tf.transpose(tf.cast(y, tf.float32)), tf.transpose(forward(w, x))))
+
+
+def wide(w, x, y):
+    shape = [tf.size(y)] * 2
+    logits, targets = tf.broadcast_to(forward(w, x), shape), tf.broadcast_to(tf.reshape(y, [1, -1]), shape)
+    return mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits))
+
+
+def smoothed(w, x, y):
+    return mean(tf.nn.softmax_cross_entropy_with_logits(tf.one_hot(y, 4) * 0.9 + 0.025, forward(w, x)))
+
+
+def columns_of_all(x):
+    every = data()[0]
+    return (x - every.mean(axis=0)) / every.std(axis=0)
+
+
+RELU = functools.partial(classifier, hidden="relu")
+RELU_PENALISED = functools.partial(RELU, regularizer=keras.regularizers.L2(0.02))
+ONE_HOT = functools.partial(RELU, kind="one-hot", loss=keras.losses.CategoricalCrossentropy(from_logits=True))
+TO_SOFTMAX = functools.partial(RELU, kind="one-hot", loss="categorical_crossentropy", last="softmax")
+
+
+def one_output(last=None, loss="mse", kind="number"):
+    return net(dense(7, "relu"), dense(1, last, 2), loss=loss, kind=kind)
+
+
+BY_HAND = {
+    "sum": (RELU, lambda w, x, y: tf.reduce_sum(losses(w, x, y)), ["loss-sum-not-mean"]),
+    "mean for sum": (lambda: RELU(loss=labels(reduction="sum")), lambda w, x, y: mean(losses(w, x, y)), ["loss-mean-not-sum"]),
+    "divided twice": (RELU, lambda w, x, y: mean(losses(w, x, y)) / 16, ["loss-divided-twice"]),
+    "fixed divisor": (RELU, lambda w, x, y: tf.reduce_sum(losses(w, x, y)) / 16, ["last-batch-weighting"]),
+    "softmax twice": (
+        RELU,
+        lambda w, x, y: mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, tf.nn.softmax(forward(w, x)))),
+        ["double-softmax"],
+    ),
+    "softmax as logits": (
+        TO_SOFTMAX,
+        lambda w, x, y: mean(tf.nn.softmax_cross_entropy_with_logits(tf.cast(y, "float32"), tf.nn.softmax(forward(w, x)))),
+        ["probabilities-as-logits"],
+    ),
+    "from_logits left out": (
+        RELU,
+        lambda w, x, y: keras.losses.SparseCategoricalCrossentropy()(y, forward(w, x)),
+        ["logits-as-probabilities"],
+    ),
+    "binary of softmax": (TO_SOFTMAX, lambda w, x, y: of_bits(y, tf.nn.softmax(forward(w, x))), ["binary-for-categorical"]),
+    "binary broadcast": (lambda: one_output("sigmoid", "binary_crossentropy", "binary"), wide, ["labels-shape-broadcast"]),
+    "squares broadcast": (one_output, lambda w, x, y: mean((forward(w, x) - y) ** 2), ["labels-shape-broadcast"]),
+    "half the squares": (one_output, lambda w, x, y: mean((forward(w, x)[:, 0] - y) ** 2) / 2, ["loss-halved"]),
+    "transposed": (ONE_HOT, transposed, ["softmax-over-examples"]),
+    "smoothed": (RELU, smoothed, ["label-smoothing"]),
+    "no penalty": (RELU_PENALISED, lambda w, x, y: mean(losses(w, x, y)), ["regularizer-missing"]),
+    "l2_loss": (
+        RELU_PENALISED,
+        lambda w, x, y: mean(losses(w, x, y)) + 0.02 * (tf.nn.l2_loss(w[0]) + tf.nn.l2_loss(w[2])),
+        ["regularizer-halved"],
+    ),
+    "all in one bracket": (
+        RELU_PENALISED,
+        lambda w, x, y: (tf.reduce_sum(losses(w, x, y)) + squares(w[0], w[2])) / tf.cast(tf.shape(x)[0], tf.float32),
+        ["regularizer-divided"],
+    ),
+    "all variables": (RELU_PENALISED, lambda w, x, y: mean(losses(w, x, y)) + squares(*w), ["regularizer-on-bias"]),
+    "l2_loss of all variables": (
+        RELU_PENALISED,
+        lambda w, x, y: mean(losses(w, x, y)) + squares(*w) / 2,
+        ["regularizer-halved", "regularizer-on-bias"],
+    ),
+    "255": (RELU, lambda w, x, y: mean(losses(w, x / 255.0, y)), ["input-scaling"]),
+    "standardised": (RELU, lambda w, x, y: mean(losses(w, columns_of_all(x), y)), ["input-scaling"]),
+    "silu": (RELU, lambda w, x, y: mean(losses(w, x, y, tf.nn.silu)), ["activation-differs"]),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_loop_written_by_hand_is_named(name):
+    """TensorFlow's operations and nothing of the replay's, in a graph; so a trap that names itself alone would be found out."""
+    subject, loss_of, codes = BY_HAND[name]
+    model, x, y = subject()
+    variables = [tf.Variable(weight) for weight in model.get_weights()]
+
+    @tf.function(reduce_retracing=True)
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = loss_of(variables, x, y)
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            variable.assign_sub(0.1 * gradient)
+        return loss
+
+    finding = audit(step, variables, model, x, y, batch_size=BATCH, steps=2 * STEPS)
+    assert sorted(cause.code for cause in finding.causes) == codes, str(finding)
+
+
+@pytest.mark.long
+def test_batch_normalisation_by_hand_with_n_minus_1_is_named():
+    model, x, y = normalised()
+    w1, b1, gamma, beta, moving, spread, w2, b2 = variables = [tf.Variable(weight) for weight in model.get_weights()]
+
+    @tf.function(reduce_retracing=True)
+    def step(x, y):
+        trained = [w1, b1, gamma, beta, w2, b2]
+        with tf.GradientTape() as tape:
+            z = tf.tanh(x @ w1 + b1)
+            mean_of_batch, variance = tf.nn.moments(z, [0])
+            z = tf.nn.batch_normalization(z, mean_of_batch, variance, beta, gamma, 1e-3)
+            loss = mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, z @ w2 + b2))
+        count = tf.cast(tf.shape(x)[0], tf.float32)
+        moving.assign(0.8 * moving + 0.2 * mean_of_batch)
+        spread.assign(0.8 * spread + 0.2 * variance * count / (count - 1))
+        for variable, gradient in zip(trained, tape.gradient(loss, trained), strict=True):
+            variable.assign_sub(0.1 * gradient)
+        return loss
+
+    finding = audit(step, variables, model, x, y, batch_size=BATCH, steps=STEPS)
+    assert [cause.code for cause in finding.causes] == ["batchnorm-variance"]
+
+
+@pytest.mark.long
+def test_training_left_out_is_both_modes():
+    between = keras.layers.BatchNormalization(), keras.layers.Dropout(0.3, seed=1)
+    model, x, y = classifier(*between)
+    mine, optimizer = keras.models.clone_model(model), keras.optimizers.SGD(0.1)
+    optimizer.build(mine.trainable_variables)
+
+    @tf.function(reduce_retracing=True)
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, mine(x)))
+        optimizer.apply(tape.gradient(loss, mine.trainable_variables))
+        return loss
+
+    finding = audit(step, mine.trainable_variables, model, x, y, batch_size=BATCH, steps=STEPS)
+    assert sorted(cause.code for cause in finding.causes) == ["batchnorm-mode", "dropout-mode"]

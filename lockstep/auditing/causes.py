@@ -111,6 +111,8 @@ class Search:
 
     def _pair_fits(self, left: Deviation, right: Deviation) -> bool:
         """``_loss_fits`` of two; a forward pass is taken only where neither of them leaves the first one as it is."""
+        if self.seen.losses[0] is None:
+            return not (left.variant.lone or right.variant.lone) and self._worth(left, right)
         if left.variant.forward and right.variant.forward:
             for one, other in ((left, right), (right, left)):
                 if self._loss((one,)) == self._loss(()):
