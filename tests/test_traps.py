@@ -25,6 +25,7 @@ from test_cli import RUN_ALL, child
 import lockstep
 import lowlevel
 from lockstep import Side
+from lockstep.auditing.replay import Epoch
 from lockstep.cli import main
 from lockstep.traps import KINDS, NAMES, Effect, catalogue, trap
 from lockstep.traps.__main__ import page
@@ -725,3 +726,19 @@ def test_unusable_input_ends_in_one_line_before_tensorflow(tmp_path):
     assert (helped[0], helped[2], helped[3]) == (0, "", [])
     assert "--json" in helped[1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_S1_10_order_of_its_own():
+    found = numbers("order-of-its-own")
+    assert found["weights"] > 1e-3
+    assert found["wrong loss"] != found["right loss"]
+
+
+def test_measured_after():
+    """The running loss of the first epoch lies above the loss at its end, which the wrong half gives."""
+    found = numbers("measured-after")
+    assert found["wrong"] < found["right"]
+    epoch = Epoch(np.array([3.0, 1.0]), np.array([2.0, 4.0]), np.array([10.0, 5.0]), {"loss": 0.5, "accuracy": 0.9}, 10)
+    one = trap("measured-after")
+    assert one.right(None, epoch) == {"loss": pytest.approx(35 / 15), "accuracy": 6 / 15}
+    assert one.wrong(None, epoch) == {"loss": 0.5, "accuracy": 0.9}
