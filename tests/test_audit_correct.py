@@ -6,6 +6,7 @@ forms of the update rules.
 """
 
 import typing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -171,3 +172,11 @@ def test_every_part_of_the_wings_is_in_the_table():
     assert {layer.__name__ for layer in typing.get_args(layers.Layer)} <= kinds
     assert {one.net for one in CASES} == set(NETS)
     assert {one.written for one in CASES} == set(WRITERS)
+
+
+@pytest.mark.parametrize("wrong", [{"epsilon": 1e-8}, {"beta_2": 0.9989}, {"learning_rate": 0.01001}], ids=str)
+def test_small_mistakes_are_still_seen(wrong):
+    right = case("deep", SPARSE, "adam", "numpy float64", 0.01)
+    model = right.model()
+    step, variables = WRITERS[right.written](replace(right, settings=right.settings | wrong), model)
+    assert lockstep.audit(step, variables, model, *right.data(), batch_size=16).verdict in ("alike", "different")
