@@ -543,3 +543,26 @@ def test_files_that_cannot_be_audited_get_one_line(tmp_path, capsys, text, says)
     assert printed.out == ""
     assert len(printed.err.strip().splitlines()) == 1
     assert says in printed.err
+
+
+def test_variables_of_a_narrower_type_start_from_the_same_numbers():
+    """float32 beside a float64 model: a note, and no alarm."""
+    wide = keras.DTypePolicy("float64")
+    layers = [keras.layers.Dense(6, "relu", dtype=wide, name="hidden"), keras.layers.Dense(5, dtype=wide, name="out")]
+    model = keras.Sequential([keras.Input((12,), dtype="float64", name="x"), *layers], name="wide")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, name="loss", dtype="float64")
+    model.compile(keras.optimizers.SGD(RATE, name="sgd"), loss)
+    before = [weight.value.numpy() for weight in model.weights]
+    variables = [tf.Variable(tf.zeros(weight.shape)) for weight in model.weights]
+
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, net(variables, tf.cast(x, "float32"))))
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            variable.assign_sub(RATE * gradient)
+        return loss
+
+    finding = audited(step, variables, model)
+    assert finding.verdict == "round-off"
+    assert any(note.startswith("dtype:") for note in finding.notes)
+    assert all(a.tobytes() == b.value.numpy().tobytes() for a, b in zip(before, model.weights, strict=True))

@@ -62,7 +62,9 @@ class Ground:
         single: Sequence[Step],
     ) -> None:
         self.names = tuple(names)
-        eps, free_runs, single_runs = _eps(reference), [], []
+        kinds = [value.dtype for value in at[0] if value.dtype.kind == "f"]
+        self.kind = max(kinds, key=lambda kind: np.finfo(kind).eps, default=np.dtype(np.float32))  # in which the loop rounds
+        eps, free_runs, single_runs = max(_eps(reference), float(np.finfo(self.kind).eps)), [], []
         for run in range(RUNS):
             moved = [Batch(one.epoch, one.rows, perturbed(one.x, eps, run), one.y) for one in batches]
             starts = [[perturbed(value, eps, run) for value in values] for values in at]
@@ -92,7 +94,8 @@ class Ground:
         return found
 
     def _ones(self, step: Step) -> Distances:
-        return {LOSS: one(step.loss)} | {key(name): one(value) for name, value in zip(self.names, step.weights, strict=True)}
+        weights = zip(self.names, step.weights, strict=True)
+        return {LOSS: one(step.loss)} | {key(name): max(one(value), one(value.astype(self.kind))) for name, value in weights}
 
 
 def _bound(floor: Distances, unit: Distances, steps: int = 1) -> Distances:
