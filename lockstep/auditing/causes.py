@@ -50,6 +50,11 @@ class Trial:
     failed: int | None
     evidence: tuple["Evidence", ...] = ()
 
+    @property
+    def fitted(self) -> bool:
+        """Whether a number was found from the loop itself; what reproduces it without that is the simpler explanation."""
+        return any(one.variant.fit is not None for one in self.deviations)
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -84,7 +89,7 @@ class Search:
         found = [trial for trial in singles if trial.failed is None]
         if not found:
             found = [trial for pair in self._pairs(deviations) if (trial := self.attempt(pair)).failed is None]
-        return sorted(found, key=lambda trial: (trial.typical, len(trial.deviations)))
+        return sorted(found, key=lambda trial: (trial.fitted, trial.typical, len(trial.deviations)))
 
     def null(self) -> Trial:
         """The replay without any deviation."""
@@ -258,4 +263,6 @@ def _compatible(left: Deviation, right: Deviation) -> bool:
 
 def _renamed(combination: Combination, variant: Variant, detail: str, parts: Any) -> Combination:
     """The combination with the form of a deviation that was fitted."""
-    return tuple(Deviation(one.trap, Variant(parts, detail)) if one.variant is variant else one for one in combination)
+    return tuple(
+        Deviation(one.trap, Variant(parts, detail, variant.fit)) if one.variant is variant else one for one in combination
+    )
