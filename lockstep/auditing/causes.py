@@ -19,8 +19,9 @@ from lockstep.auditing.observe import Observed
 from lockstep.auditing.reference import Reference, Step, Values
 from lockstep.auditing.replay import Replay
 from lockstep.traps import Trap, Variant
+from lockstep.verdict import FACTOR
 
-NEAR = 3.0  # residuals whose ratio is below this are not told apart
+NEAR = 3.0  # residuals whose ratio is below this, or that are within the floor itself, are not told apart
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,16 @@ class Search:
         self._chains: dict[frozenset[int], _Chain] = {}
 
     def explain(self, deviations: Sequence[Deviation]) -> list[Trial]:
-        """Combinations that reproduce the loop, the nearest first: single deviations, or pairs where no single one does."""
+        """Combinations that reproduce the loop, single deviations, or pairs where no single one does.
+
+        The nearest come first; of equally near ones those without a number that was fitted, then in the catalogue's order.
+        """
         singles = [self.attempt((one,)) for one in deviations]
         found = [trial for trial in singles if trial.failed is None]
         if not found:
             found = [trial for pair in self._pairs(deviations) if (trial := self.attempt(pair)).failed is None]
-        return sorted(found, key=lambda trial: (trial.fitted, trial.typical, len(trial.deviations)))
+        best = max(min((trial.typical for trial in found), default=0.0), 1 / FACTOR)
+        return sorted(found, key=lambda trial: (trial.fitted, trial.typical > NEAR * best))
 
     def null(self) -> Trial:
         """The replay without any deviation."""
