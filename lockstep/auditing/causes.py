@@ -94,7 +94,7 @@ class Search:
         if not found:
             found = [trial for pair in self._pairs(deviations) if (trial := self.attempt(pair)).failed is None]
         best = max(min((trial.typical for trial in found), default=0.0), 1 / FACTOR)
-        return sorted(found, key=lambda trial: (trial.fitted, trial.typical > NEAR * best))
+        return sorted(found, key=lambda trial: (trial.typical > NEAR * best, trial.fitted))
 
     def null(self) -> Trial:
         """The replay without any deviation."""

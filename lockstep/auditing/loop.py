@@ -29,7 +29,9 @@ class Loop:
         self.model = keras.models.clone_model(model)
         optimizer = copied(model.optimizer, model.trainable_variables, self.model.trainable_variables)
         self.model.compile(optimizer=optimizer, loss=keras.losses.get(model.loss))
-        for mine, theirs in zip(self.model.variables, model.variables, strict=True):
+        optimizer.build(self.model.trainable_variables)
+        state = zip(optimizer.variables, model.optimizer.variables, strict=True) if model.optimizer.built else ()
+        for mine, theirs in (*zip(self.model.variables, model.variables, strict=True), *state):
             mine.assign(theirs.value)
         self.reference = Reference(self.model, self.model.weights)
         self.replay = Replay(self.reference, batch_size, np.asarray(x), np.asarray(y))

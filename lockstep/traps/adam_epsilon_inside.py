@@ -1,6 +1,6 @@
 """Adam's epsilon stands inside the root: sqrt(v + epsilon).
 
-Many hand-written Adams guard the root from within, as RMSprop often does. The root of 1e-7 is 0.0003, which is as large as the
+Many hand-written Adams guard the root from within, as RMSprop often does. The root of 1e-7 is 0.0003, often as large as the
 root of v for most weights of a small net: their steps become much shorter. Either v is the running mean itself, or it is the
 corrected one of the paper's Algorithm 1.
 
