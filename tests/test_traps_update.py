@@ -16,10 +16,10 @@ from lockstep.traps import NAMES, trap
 from lockstep.traps.adam_epsilon_inside import wrong_corrected
 from lockstep.traps.adam_no_bias_correction import only_m, only_v
 from lockstep.traps.decay_form import after, kernels_only
-from lockstep.traps.learning_rate_schedule_off_by_one import late
-from lockstep.traps.learning_rate_schedule_per_epoch import held
 from lockstep.traps.learning_rate_value import fitted, rated, scaled
 from lockstep.traps.momentum_form import unscaled
+from lockstep.traps.schedule_off_by_one import late
+from lockstep.traps.schedule_per_epoch import held
 from shared import ModelSpec, TrainSpec
 
 ROWS, BATCH, STEPS = 40, 8, 7  # five steps an epoch
@@ -93,9 +93,9 @@ SUBJECTS = {
     "momentum-form": (lambda: sgd(momentum=0.9), 1),
     "nesterov-missing": (lambda: sgd(momentum=0.9, nesterov=True), 1),
     "nesterov-added": (lambda: sgd(momentum=0.9), 1),
-    "learning-rate-schedule-missing": (lambda: sgd(learning_rate=halving()), 3),
-    "learning-rate-schedule-off-by-one": (lambda: sgd(learning_rate=halving()), 2),
-    "learning-rate-schedule-per-epoch": (lambda: sgd(learning_rate=halving(1)), 2),
+    "schedule-missing": (lambda: sgd(learning_rate=halving()), 3),
+    "schedule-off-by-one": (lambda: sgd(learning_rate=halving()), 2),
+    "schedule-per-epoch": (lambda: sgd(learning_rate=halving(1)), 2),
     "decay-coupled": (lambda: adam(weight_decay=0.1), 1),
     "decay-missing": (adamw, 1),
     "decay-value": (adamw, 1),
@@ -148,7 +148,7 @@ QUICK = (
     "optimizer-slots-reset",
     "gradients-not-reset",
     "momentum-form",
-    "learning-rate-schedule-off-by-one",
+    "schedule-off-by-one",
     "decay-coupled",
     "gradient-clipping",
 )
@@ -260,7 +260,7 @@ def test_a_loop_that_starts_with_an_empty_optimizer_beside_a_model_that_was_trai
         ("nesterov-added", sgd),
         ("decay-coupled", lambda: sgd(weight_decay=0.1)),  # the same as beside the gradient
         ("decay-missing", adam),
-        ("learning-rate-schedule-missing", adam),
+        ("schedule-missing", adam),
         ("optimizer-slots-reset", sgd),
         ("adagrad-initial-accumulator", lambda: adagrad(initial_accumulator_value=0.0)),
         ("ema-missing", lambda: sgd(use_ema=True)),
@@ -464,10 +464,10 @@ def test_halves_of_rates():
     optimizer.iteration.assign(14)
     for part, true in (
         (trap("learning-rate-value").right, 0.05),
-        (trap("learning-rate-schedule-off-by-one").wrong, 0.025),
+        (trap("schedule-off-by-one").wrong, 0.025),
         (late, 0.05),
-        (trap("learning-rate-schedule-missing").wrong, 0.2),
-        (lambda self: trap("learning-rate-schedule-per-epoch").wrong(self, 2), 0.1),
+        (trap("schedule-missing").wrong, 0.2),
+        (lambda self: trap("schedule-per-epoch").wrong(self, 2), 0.1),
         (lambda self: held(self, 8), 0.1),
         (lambda self: scaled(self, 3.0), 0.15),
         (trap("learning-rate-value").wrong, 0.01),
@@ -478,7 +478,7 @@ def test_halves_of_rates():
 def test_a_warm_up_can_be_left_out():
     warm = keras.optimizers.schedules.CosineDecay(0.0, 10, warmup_target=0.1, warmup_steps=4, name="warm")
     replay = parts_of(sgd(learning_rate=warm))
-    optimizer, found = replay.optimizer, trap("learning-rate-schedule-missing").variants(replay)
+    optimizer, found = replay.optimizer, trap("schedule-missing").variants(replay)
     forms = {one.detail: one.parts["optimizer.rate"] for one in found}
     optimizer.iteration.assign(5)
     found = {detail: float(rate(optimizer)) for detail, rate in forms.items()}

@@ -70,7 +70,8 @@ def copied(optimizer: Any, theirs: list[keras.Variable], mine: list[keras.Variab
         copy = type(optimizer).from_config(config)
     except Exception as error:  # a class of one's own raises what it likes
         raise TypeError(f"an optimiser that cannot be copied: {type(error).__name__}") from error
-    which, pattern = getattr(optimizer, EXCLUDED[0], set()), getattr(optimizer, EXCLUDED[1], None)
+    which: set = getattr(optimizer, EXCLUDED[0], set())
+    pattern = getattr(optimizer, EXCLUDED[1], None)
     if which or pattern:
         pairs = zip(theirs, mine, strict=True)
         setattr(copy, EXCLUDED[0], {copy._var_key(new) for old, new in pairs if optimizer._var_key(old) in which})

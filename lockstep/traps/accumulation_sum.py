@@ -39,7 +39,7 @@ def variants(replay):
 TRAP = Trap(
     name="accumulation-sum",
     text=__doc__,
-    source="PyTorch loops",
+    source="PyTorch",
     kind="loop",
     cause="accumulation-sum",
     stage="weights out",

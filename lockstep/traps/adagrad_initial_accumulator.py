@@ -38,7 +38,7 @@ def variants(replay):
 TRAP = Trap(
     name="adagrad-initial-accumulator",
     text=__doc__,
-    source="PyTorch; Duchi and others (2011)",
+    source="PyTorch",
     kind="loop",
     cause="adagrad-initial-accumulator",
     stage="weights out",

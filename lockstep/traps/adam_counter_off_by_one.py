@@ -38,7 +38,7 @@ def variants(replay):
 TRAP = Trap(
     name="adam-counter-off-by-one",
     text=__doc__,
-    source="hand-written Adams",
+    source="loops",
     kind="loop",
     cause="adam-counter-off-by-one",
     stage="weights out",

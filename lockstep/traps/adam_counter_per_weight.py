@@ -39,7 +39,7 @@ def variants(replay):
 TRAP = Trap(
     name="adam-counter-per-weight",
     text=__doc__,
-    source="hand-written Adams",
+    source="loops",
     kind="loop",
     cause="adam-counter-per-weight",
     stage="weights out",

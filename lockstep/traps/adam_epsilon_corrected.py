@@ -40,7 +40,7 @@ def variants(replay):
 TRAP = Trap(
     name="adam-epsilon-corrected",
     text=__doc__,
-    source="PyTorch; Kingma and Ba (2015), Algorithm 1",
+    source="PyTorch",
     kind="loop",
     cause="adam-epsilon-inside",
     stage="weights out",

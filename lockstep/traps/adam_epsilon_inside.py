@@ -1,7 +1,7 @@
 """Adam's epsilon stands inside the root: sqrt(v + epsilon).
 
-Many hand-written Adams guard the root from within, as RMSprop often does. The root of 1e-7 is 0.0003, often as large as the
-root of v for most weights of a small net: their steps become much shorter. Either v is the running mean itself, or it is the
+Many hand-written Adams guard the root from within, as RMSprop often does. The root of 1e-7 is 0.0003, which
+is as large as many roots of v: those weights take shorter steps. Either v is the running mean itself, or it is the
 corrected one of the paper's Algorithm 1.
 
 Instead: add epsilon to the root: `sqrt(v) + epsilon`.
@@ -47,7 +47,7 @@ def variants(replay):
 TRAP = Trap(
     name="adam-epsilon-inside",
     text=__doc__,
-    source="hand-written Adams",
+    source="loops",
     kind="loop",
     cause="adam-epsilon-inside",
     stage="weights out",

@@ -46,7 +46,7 @@ def values(epsilon: float):
 TRAP = Trap(
     name="adam-epsilon-value",
     text=__doc__,
-    source="PyTorch; Kingma and Ba (2015)",
+    source="PyTorch",
     kind="loop",
     cause="adam-epsilon-value",
     stage="weights out",

@@ -25,7 +25,8 @@ right = Adam.constants
 
 def wrong(self: Adam, rate: tf.Tensor, dtype: tf.DType) -> dict[str, tf.Tensor]:
     """What the rule is told; ``t`` never gets beyond 1."""
-    return right(self, rate, dtype) | {"t": tf.constant(1, dtype)}
+    given = right(self, rate, dtype)
+    return given | {"t": tf.minimum(given["t"], 1)}
 
 
 def measure() -> Effect:

@@ -55,7 +55,7 @@ def variants(replay):
 TRAP = Trap(
     name="adam-no-bias-correction",
     text=__doc__,
-    source="BERT's optimizer; hand-written Adams",
+    source="BERT, loops",
     kind="loop",
     cause="adam-no-bias-correction",
     stage="weights out",

@@ -61,7 +61,7 @@ def variants(replay):
 TRAP = Trap(
     name="decay-form",
     text=__doc__,
-    source="Loshchilov and Hutter (2019); recipes",
+    source="AdamW paper",
     kind="loop",
     cause="decay-form",
     stage="weights out",

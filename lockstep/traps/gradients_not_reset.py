@@ -43,7 +43,7 @@ def variants(replay):
 TRAP = Trap(
     name="gradients-not-reset",
     text=__doc__,
-    source="PyTorch loops",
+    source="PyTorch",
     kind="loop",
     cause="gradients-not-reset",
     stage="weights out",

@@ -51,7 +51,7 @@ def variants(replay):
 TRAP = Trap(
     name="momentum-form",
     text=__doc__,
-    source="Andrew Ng's course; PyTorch",
+    source="Ng, PyTorch",
     kind="loop",
     cause="momentum-form",
     stage="weights out",

@@ -45,7 +45,7 @@ def variants(replay):
 
 
 TRAP = Trap(
-    name="learning-rate-schedule-per-epoch",
+    name="schedule-per-epoch",
     text=__doc__,
     source="loops",
     kind="loop",

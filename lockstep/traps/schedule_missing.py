@@ -44,7 +44,7 @@ def variants(replay):
 
 
 TRAP = Trap(
-    name="learning-rate-schedule-missing",
+    name="schedule-missing",
     text=__doc__,
     source="loops",
     kind="loop",

@@ -44,7 +44,7 @@ def variants(replay):
 
 
 TRAP = Trap(
-    name="learning-rate-schedule-off-by-one",
+    name="schedule-off-by-one",
     text=__doc__,
     source="loops",
     kind="loop",
