@@ -8,7 +8,7 @@ sorts out most pairs before any gradient is taken.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import inf, nan
+from math import inf, log, nan
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,11 @@ from lockstep.auditing.observe import Observed
 from lockstep.auditing.reference import Batch, Reference, Step, Values
 from lockstep.auditing.replay import Replay
 from lockstep.traps import Trap, Variant
+from lockstep.verdict import FACTOR
 
 APART = (tf.errors.OpError, ValueError, TypeError)  # what parts raise that do not go together
+SHARP = 1e-3  # a residual below this is as good as none
+NEAR = 3.0  # residuals whose ratio is below this, or that are within the floor itself, are not told apart
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ class Trial:
     failed: int | None
     evidence: tuple["Evidence", ...] = ()
     landed: Values | None = None  # the weights after the first step
+
+    @property
+    def fitted(self) -> bool:
+        """Whether a number was found from the loop itself; what reproduces it without that is the simpler explanation."""
+        return any(one.variant.fit is not None for one in self.deviations)
 
 
 @dataclass(frozen=True)
@@ -83,14 +91,25 @@ class Search:
         self._outputs: dict[frozenset[int], tuple[tf.Tensor, Batch]] = {}
 
     def explain(self, deviations: Sequence[Deviation]) -> list[Trial]:
-        """Combinations that reproduce the loop, the nearest first: single deviations, or pairs where no single one does."""
+        """Combinations that reproduce the loop, single deviations, or pairs where no single one does.
+
+        The nearest come first; of equally near ones those without a number that was fitted, then in the catalogue's order.
+        """
         self._null = self.attempt(())
         singles = [self.attempt((one,)) for one in deviations]
         self._first = {id(one): self._kind(trial) for one, trial in zip(deviations, singles, strict=True)}
         found = [trial for trial in singles if trial.failed is None]
         if not found:
             found = [trial for pair in self._pairs(deviations) if (trial := self.attempt(pair)).failed is None]
-        return sorted(found, key=lambda trial: (trial.typical, len(trial.deviations)))
+        if not found:
+            return []
+        nearest = max(min(trial.typical for trial in found), SHARP)
+        best = max(nearest, 1 / FACTOR)
+
+        def rank(trial: Trial) -> tuple[bool, bool, int]:
+            return trial.typical > NEAR * best, trial.fitted, int(log(max(trial.typical / nearest, 1)) / log(NEAR))
+
+        return sorted(found, key=rank)
 
     def null(self) -> Trial:
         """The replay without any deviation."""
@@ -322,4 +341,6 @@ def compatible(left: Deviation, right: Deviation) -> bool:
 
 def _renamed(combination: Combination, variant: Variant, detail: str, parts: Any) -> Combination:
     """The combination with the form of a deviation that was fitted."""
-    return tuple(Deviation(one.trap, Variant(parts, detail)) if one.variant is variant else one for one in combination)
+    return tuple(
+        Deviation(one.trap, Variant(parts, detail, variant.fit)) if one.variant is variant else one for one in combination
+    )

@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 
-from lockstep.auditing.causes import Trial
+from lockstep.auditing.causes import NEAR, SHARP, Trial
 from lockstep.auditing.finding import Cause
-
-NEAR = 3.0  # residuals whose ratio is below this do not tell two causes apart
 
 
 def rivals(trials: Sequence[Trial]) -> list[Trial]:
     """The nearest trial, and those of other causes that come as near; ``trials`` are sorted."""
     kept: dict[frozenset[str | None], Trial] = {}
     for trial in trials:
-        if trial.typical <= NEAR * trials[0].typical:
+        if trial.typical <= NEAR * max(trials[0].typical, SHARP) and trial.fitted == trials[0].fitted:
             kept.setdefault(frozenset(one.trap.cause for one in trial.deviations), trial)
     return list(kept.values())
 

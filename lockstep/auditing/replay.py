@@ -4,8 +4,8 @@ The parts have the names that they have in ``lowlevel.Trainer`` where it has the
 ``network.layers.0.activation``. What it has not: ``batch`` (which rows a step takes), ``seen`` (from which weights the forward
 pass is taken), ``inputs``, ``targets``, ``network.forward``, ``objective`` (the Keras loss), ``penalties``, ``penalty`` (what
 becomes of each), ``reported`` (what the loop says its loss is), ``first_slots`` (the optimiser's variables before the first
-step), ``gradients``, ``kept`` (which weights are not updated), and ``figures`` (what is said at the end of an epoch). Everything
-runs in eager code, so that no part has to be compiled before it is tried once.
+step), ``emptied`` (which of them start anew), ``gradients``, ``kept`` (which weights are not updated), and ``figures`` (what is
+said at the end of an epoch). Everything runs in eager code, so that no part has to be compiled before it is tried once.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -73,7 +73,8 @@ class Replay:
         own_batches: the loop makes its batches itself, and which rows are in them is not known.
         objective: the compiled loss.
         train: the optimiser's settings, or None where they cannot be read.
-        trainable: the trained weights; slots: the optimiser's variables, in the order of Keras.
+        trainable: the trained weights; slots: the optimiser's variables, in the order of Keras; fresh: what these hold in an
+            optimiser that has not been used.
         step: the number of the step that is taken, from 0; size: how many examples its batch has.
         past, reports: the gradients of all steps before it, and the losses that they reported.
 
@@ -90,6 +91,7 @@ class Replay:
         self.optimizer = replayed(self.model, self.trainable)
         self.train = self.optimizer.train
         self.slots = list(self.optimizer.variables)
+        self.fresh = [slot.numpy() for slot in self.slots]
         self.step, self.size = 0, batch_size
         self.past: list[list[tf.Tensor]] = []
         self.reports: list[np.ndarray] = []
@@ -100,6 +102,11 @@ class Replay:
     def examples(self) -> int:
         """How many rows the data have."""
         return len(self.x)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """A last batch that is smaller counts too."""
+        return -(-self.examples // self.batch_size)
 
     # ----------------------------------------------------------------------------- the parts, as the reference has them
 
@@ -144,6 +151,10 @@ class Replay:
         """The optimiser's variables before the first step."""
         return slots
 
+    def emptied(self) -> list[int]:
+        """Numbers of the optimiser's variables that are as ``fresh`` again before this step: none."""
+        return []
+
     def gradients(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """What the optimiser is given."""
         return gradients
@@ -185,6 +196,8 @@ class Replay:
 
     def update(self, gradients: list[tf.Tensor]) -> None:
         """After ``backward``: give the weights that the model has now, and the optimiser's variables, their next values."""
+        for at in self.emptied():
+            self.slots[at].assign(self.fresh[at])
         kept = self.kept()
         before = {at: self.trainable[at].read_value() for at in kept}
         self.optimizer.step(self.gradients(list(gradients)), self.trainable)

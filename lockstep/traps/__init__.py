@@ -56,6 +56,43 @@ LOOPS = (
     "stale-gradient",
     "half-precision-forward",
     "another-loss-reported",
+    "adam-epsilon-corrected",
+    "adam-epsilon-value",
+    "adam-epsilon-inside",
+    "adam-no-bias-correction",
+    "learning-rate-value",
+    "layer-not-trained",
+    "bias-not-updated",
+    "optimizer-slots-reset",
+    "gradients-not-reset",
+    "adam-counter-off-by-one",
+    "adam-counter-per-weight",
+    "adam-beta-value",
+    "optimizer-slots-shared",
+    "momentum-missing",
+    "momentum-value",
+    "momentum-form",
+    "nesterov-missing",
+    "nesterov-added",
+    "schedule-missing",
+    "schedule-off-by-one",
+    "schedule-per-epoch",
+    "decay-coupled",
+    "decay-missing",
+    "decay-value",
+    "decay-form",
+    "gradient-clipping",
+    "rmsprop-epsilon-outside",
+    "rmsprop-rho-value",
+    "rmsprop-centered",
+    "epsilon-value",
+    "adagrad-initial-accumulator",
+    "adagrad-epsilon-outside",
+    "ema-missing",
+    "accumulation-sum",
+    "accumulation-missing",
+    "gradient-ascent",
+    "gradients-swapped",
 )
 OTHERS = (
     "cost-without-mean",
@@ -144,7 +181,7 @@ class Variant:
     @property
     def early(self) -> bool:
         """Whether the loss and the gradients depend on it; otherwise only what is made of them."""
-        return any(not path.startswith(("optimizer.", "first_slots", "gradients", "kept")) for path in self.parts)
+        return any(not path.startswith(("optimizer.", "first_slots", "emptied", "gradients", "kept")) for path in self.parts)
 
 
 @dataclass(frozen=True, kw_only=True)
