@@ -4,7 +4,9 @@ The loops here are written out by hand, from the equations; none of them uses ``
 """
 
 import json
+import re
 import textwrap
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,7 +15,9 @@ import tensorflow as tf
 from conftest import small_data
 
 import lockstep
+from lockstep.auditing.faults import FAULTS
 from lockstep.cli import main
+from lockstep.traps import loops
 from shared import InputError
 
 RATE = 0.1
@@ -566,3 +570,45 @@ def test_variables_of_a_narrower_type_start_from_the_same_numbers():
     assert finding.verdict == "round-off"
     assert any(note.startswith("dtype:") for note in finding.notes)
     assert all(a.tobytes() == b.value.numpy().tobytes() for a, b in zip(before, model.weights, strict=True))
+
+
+# ------------------------------------------------------------------------------------------------------------------- docs
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "audit.md").read_text(encoding="utf-8")
+
+
+def masked(text):
+    """The words, without the figures and in one line."""
+    return re.sub(r"-?\d[\d,.]*(e[-+]?\d+)?", "#", " ".join(text.split()))
+
+
+def test_the_tutorial_prints_what_the_page_says(tmp_path, capsys):
+    source, printed = re.findall(r"```(?:python|text)\n(.*?)```", PAGE, re.DOTALL)[:2]
+    assert main(["audit", written(tmp_path, source)]) == 1
+    assert masked(capsys.readouterr().out) == masked(printed)
+
+
+def test_the_tutorials_loop_is_right_when_it_is_mended(tmp_path, capsys):
+    source = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
+    mended = source.replace("beta_2, ep, 1.0", "beta_2, ep, tf.Variable(1.0)")
+    mended = mended.replace("self.t += 1.0", "self.t.assign_add(1.0)")
+    mended = mended.replace("(tf.sqrt(v_hat) + self.ep)", "(tf.sqrt(v_hat) + self.ep / tf.sqrt(1 - self.beta_2**self.t))")
+    assert mended.count("tf.Variable(1.0)") == mended.count("assign_add") == 1
+    assert main(["audit", written(tmp_path, mended)]) == 0
+    assert capsys.readouterr().out.split()[1] in PASSING
+
+
+def test_the_page_has_every_code():
+    listed = set(re.findall(r"^\| `([a-z-]+)` \|", PAGE, re.MULTILINE))
+    own = {"initial-weights", "dropout-mask", "unknown", *FAULTS}
+    assert {one.cause for one in loops()} | own <= listed
+    contract = """
+        loss-sum-not-mean loss-mean-not-sum double-softmax probabilities-as-logits binary-for-categorical
+        labels-shape-broadcast label-smoothing adam-epsilon-inside adam-epsilon-value adam-no-bias-correction
+        adam-frozen-counter optimizer-slots-reset optimizer-slots-shared momentum-form nesterov-missing learning-rate-value
+        learning-rate-schedule-off-by-one decay-coupled regularizer-missing regularizer-halved gradient-clipping
+        bias-not-updated layer-not-trained gradient-of-stale-weights initial-weights activation-differs input-scaling
+        batch-order drop-remainder last-batch-weighting batchnorm-mode batchnorm-momentum batchnorm-epsilon dropout-mode
+        dropout-mask epoch-metric-running dtype nan unknown
+    """
+    assert set(contract.split()) <= listed

@@ -678,7 +678,9 @@ def test_an_optimizer_that_cannot_be_copied_is_said_to_be_so():
     model = net(Needy(1, learning_rate=0.1, name="needy"))
     x, y = data()
     weights = [tf.Variable(weight) for weight in model.get_weights()]
-    finding = lockstep.auditing.audit(lambda x, y: 0.0, weights, model, x, y, batch_size=BATCH, steps=2)
+    finding = lockstep.auditing.audit(
+        lambda x, y: weights[1].assign_add(weights[1] + 1), weights, model, x, y, batch_size=BATCH, steps=2
+    )
     assert finding.causes[0].code == "unknown"
     assert "cannot be copied" in finding.causes[0].evidence[0]
 

@@ -61,6 +61,14 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """For each weight, whether a deviation leaves its first step to the reference, and whether that lands where the loop did."""
+
+    nothing: tuple[bool, ...]
+    did: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
 class Evidence:
     """One number of one step: what the loop had, what the reference, and what the replay with the deviation."""
 
@@ -97,7 +105,7 @@ class Search:
         """
         self._null = self.attempt(())
         singles = [self.attempt((one,)) for one in deviations]
-        self._first = {id(one): self._kind(trial) for one, trial in zip(deviations, singles, strict=True)}
+        self._first = {id(one): self._effect(trial) for one, trial in zip(deviations, singles, strict=True)}
         found = [trial for trial in singles if trial.failed is None]
         if not found:
             found = [trial for pair in self._pairs(deviations) if (trial := self.attempt(pair)).failed is None]
@@ -140,20 +148,26 @@ class Search:
                 return False
         return self._loss_fits((left, right))
 
-    def _kind(self, trial: Trial) -> str:
-        """What a deviation does in the first step: ``"nothing"``, what the loop ``"did"``, or something ``"else"``."""
+    def _effect(self, trial: Trial) -> Effect | None:
+        """What a deviation alone does to each weight in the first step; None where it was not taken."""
         if trial.landed is None or self._null.landed is None:
-            return "else"
-        if all(np.array_equal(a, b) for a, b in zip(trial.landed, self._null.landed, strict=True)):
-            return "nothing"
-        return "did" if trial.failed != 1 else "else"
+            return None
+        nothing = tuple(np.array_equal(a, b) for a, b in zip(trial.landed, self._null.landed, strict=True))
+        ratios = self._ratios(0, np.asarray(np.nan), trial.landed)
+        return Effect(nothing, tuple(ratios[key(name)] <= 1 for name in self.ground.names))
 
     def _worth(self, left: Deviation, right: Deviation) -> bool:
-        """Whether two updates can together be what the loop did in its first step, as far as each alone shows it."""
-        kinds = {self._first[id(left)], self._first[id(right)]}
-        if self._null.failed != 1:
-            return kinds == {"nothing"}
-        return kinds in ({"nothing", "did"}, {"else"})
+        """Whether two updates can together be what the loop did in its first step, as far as each alone shows it.
+
+        A weight that one of them leaves to the reference must have landed where the other alone brings it.
+        """
+        one, other = self._first[id(left)], self._first[id(right)]
+        if one is None or other is None:
+            return True
+        if self._null.failed != 1 and not all((*one.nothing, *other.nothing)):
+            return False
+        pairs = (*zip(one.nothing, other.did, strict=True), *zip(other.nothing, one.did, strict=True))
+        return all(did for idle, did in pairs if idle)
 
     def _loss_fits(self, combination: Combination) -> bool:
         observed, simulated = self.seen.losses[0], self._loss(combination)
