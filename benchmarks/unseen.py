@@ -19,7 +19,7 @@ from lockstep.commands.audit import NEEDED, RUN_OPTIONS, STEP_OPTIONS
 REASONS = {
     "adagrad_from_zero": "the contract has no code for it, so `unknown` was expected; the audit has one of its own",
     "beta_two": "the contract has no code for it, so `unknown` was expected; the audit has one of its own",
-    "worker_weights": "weights fetched every fourth step are no form of the trap, which has one step late and the first ones for ever",
+    "worker_weights": "the trap has weights one step late and those of the first step; fetched every fourth step is neither",
 }
 FOLDER = Path(__file__).resolve().parent / "unseen_loops"
 
