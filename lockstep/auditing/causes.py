@@ -22,6 +22,7 @@ from lockstep.traps import Trap, Variant
 from lockstep.verdict import FACTOR
 
 APART = (tf.errors.OpError, ValueError, TypeError)  # what parts raise that do not go together
+LEAD = 0.25  # of the way to the loop's first loss, what one of two may leave to the other
 SHARP = 1e-3  # a residual below this is as good as none
 NEAR = 3.0  # residuals whose ratio is below this, or that are within the floor itself, are not told apart
 
@@ -144,9 +145,14 @@ class Search:
             for one, other in ((left, right), (right, left)):
                 if self._loss((one,)) == self._loss(()):
                     return self._loss_fits((other,))
-            if left.variant.lone or right.variant.lone:
+            if (left.variant.lone or right.variant.lone) and not (self._leads(left) or self._leads(right)):
                 return False
         return self._loss_fits((left, right))
+
+    def _leads(self, one: Deviation) -> bool:
+        """Whether a deviation alone brings the first loss most of the way to the loop's."""
+        loss, null, observed = self._loss((one,)), self._loss(()), self.seen.losses[0]
+        return observed is not None and abs(loss - float(observed)) < LEAD * abs(null - float(observed))
 
     def _effect(self, trial: Trial) -> Effect | None:
         """What a deviation alone does to each weight in the first step; None where it was not taken."""

@@ -160,7 +160,8 @@ class Variant:
 
     ``fit``, where given, finds the parts from how the loop's weights changed in its first step and how the rest of the
     replayed step would have changed them: (changes of the loop, changes of the replay) -> (detail, parts), or None.
-    ``lone`` is one of so many forms that it is not tried together with another deviation of the forward pass.
+    ``lone`` is one of so many forms that it is tried with another deviation of the forward pass only where one of the two alone
+    comes near the loop's first loss.
     """
 
     parts: Mapping[str, Any] = field(default_factory=dict)
