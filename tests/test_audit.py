@@ -572,6 +572,105 @@ def test_variables_of_a_narrower_type_start_from_the_same_numbers():
     assert all(a.tobytes() == b.value.numpy().tobytes() for a, b in zip(before, model.weights, strict=True))
 
 
+# -------------------------------------------------------------------------------------- what cannot be compared or told apart
+
+
+def with_dropout():
+    layers = [
+        keras.layers.Dense(16, "relu", kernel_initializer=keras.initializers.GlorotUniform(1), name="hidden"),
+        keras.layers.Dropout(0.4, seed=1, name="drop"),
+        keras.layers.Dense(5, kernel_initializer=keras.initializers.GlorotUniform(2), name="out"),
+    ]
+    model = keras.Sequential([keras.Input((12,), name="x"), *layers], name="dropping")
+    model.compile(keras.optimizers.SGD(RATE, name="sgd"), keras.losses.SparseCategoricalCrossentropy(from_logits=True, name="l"))
+    return model
+
+
+def dropping(model, factor=1.0):
+    """Gradient descent by hand, with masks from a generator of its own."""
+    variables = [tf.Variable(tf.zeros_like(weight.value)) for weight in model.trainable_variables]
+    masks = tf.random.Generator.from_seed(9)
+
+    def step(x, y):
+        kept = tf.cast(masks.uniform((len(x), 16)) >= 0.4, "float32") / 0.6
+        with tf.GradientTape() as tape:
+            logits = tf.nn.relu(x @ variables[0] + variables[1]) * kept @ variables[2] + variables[3]
+            loss = factor * tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            variable.assign_sub(RATE * gradient)
+        return loss
+
+    return step, variables
+
+
+def test_masks_of_the_loops_own_are_a_note_and_no_alarm():
+    model = with_dropout()
+    finding = audited(*dropping(model), model)
+    assert [cause.code for cause in finding.causes] == ["dropout-mask"]
+    assert finding.verdict == "alike"
+    assert finding.meets("round-off")
+    assert not finding.meets("identical")
+
+
+def test_a_mistake_beside_masks_of_its_own_is_no_note():
+    model = with_dropout()
+    finding = audited(*dropping(model, factor=1.5), model, steps=20)
+    assert "dropout-mask" not in [cause.code for cause in finding.causes]
+    assert not finding.meets("round-off")
+
+
+def test_a_run_that_starts_from_weights_of_its_own_is_told_so():
+    """The weights before the first step are not yielded; they are found by going back."""
+    model = reference()
+
+    def run(weights, x, y):
+        inner = own_batches(model)
+        yield from inner([weight * 1.5 + 0.01 for weight in weights], x, y)
+
+    finding = ran(run, model)
+    assert finding.causes[0].code == "initial-weights"
+    assert "going back" in finding.causes[0].evidence[0]
+    x, y = data()
+    model.set_weights([weight * 1.5 + 0.01 for weight in model.get_weights()])
+    assert lockstep.audit_run(own_batches(model), model, x, y, batch_size=10).verdict in PASSING
+
+
+def flat(step):
+    """The loop, without telling its loss."""
+
+    def silent(x, y):
+        step(x, y)
+
+    return silent
+
+
+def silent_loops(model, reduce):
+    """A function that makes fresh loops."""
+
+    def make():
+        step, variables = made(model, reduce=reduce)
+        return flat(step), variables
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("reduce", "code"), [(tf.reduce_sum, "loss-sum-not-mean"), (lambda x: 10 * tf.reduce_mean(x), "learning-rate-value")]
+)
+def test_probing_batches_tell_apart_what_full_batches_cannot(reduce, code):
+    """Of full batches of ten, by plain descent and without a loss, a sum and a rate ten times as large are one thing."""
+    model = reference()
+    make = silent_loops(model, reduce)
+    told = audited(*make(), model, rows=40)
+    both = {cause.code for cause in told.causes}
+    assert {"loss-sum-not-mean", "learning-rate-value"} <= both
+    assert any("do not tell apart" in note for note in told.notes)
+    finding = audited(*make(), model, rows=40, make=make)
+    assert finding.causes[0].code == code
+    assert not {"loss-sum-not-mean", "learning-rate-value"} <= {cause.code for cause in finding.causes}
+    assert any("single rows" in note for note in finding.notes)
+
+
 # ------------------------------------------------------------------------------------------------------------------- docs
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "audit.md").read_text(encoding="utf-8")

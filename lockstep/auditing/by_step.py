@@ -109,7 +109,15 @@ def assert_lockstep(
         AssertionError: the verdict is worse than ``require``.
         InputError: as ``audit``.
     """
-    finding = audit(step, variables, model, x, y, **options)
+    return in_lockstep(audit(step, variables, model, x, y, **options), require)
+
+
+def in_lockstep(finding: Finding, require: str) -> Finding:
+    """The finding, if its verdict is ``require`` or better.
+
+    Raises:
+        AssertionError: it is worse.
+    """
     if not finding.meets(require):
         raise AssertionError(f"the loop is not in lockstep with Keras\n{finding}")
     return finding
