@@ -614,7 +614,7 @@ def test_masks_of_the_loops_own_are_a_note_and_no_alarm():
 
 def test_a_mistake_beside_masks_of_its_own_is_no_note():
     model = with_dropout()
-    finding = audited(*dropping(model, factor=1.5), model, steps=20)
+    finding = audited(*dropping(model, factor=1.2), model, steps=20)
     assert "dropout-mask" not in [cause.code for cause in finding.causes]
     assert not finding.meets("round-off")
 
