@@ -15,6 +15,6 @@ if getattr(shared, "PROJECT", None) != "keras-lockstep":
     )
 
 from highlevel.network import Network, build, spec_of, summary
-from highlevel.trainer import Trainer
+from highlevel.trainer import Trainer, load_model
 
-__all__ = ["Network", "Trainer", "build", "spec_of", "summary"]
+__all__ = ["Network", "Trainer", "build", "load_model", "spec_of", "summary"]

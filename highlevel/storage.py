@@ -1,26 +1,46 @@
-"""Twin: lowlevel/storage.py. Weights to and from ``.weights.h5`` files, by Keras's own ``save_weights`` and ``load_weights``."""
+"""Twin: lowlevel/storage.py. Weights to and from ``.weights.h5`` and ``.keras`` files, by Keras's own methods."""
 
 from pathlib import Path
 
+import keras
+
 from shared.data.card import DataCard
-from shared.weights import read_card, read_state, written
+from shared.formats.progress import Progress
+from shared.formats.tensors import is_tensors
+from shared.weights import read_contents, written
 
 __all__ = ["read", "write"]
 
 
 def read(path: str | Path, trainer) -> None:
-    """Load weights and optimiser from a file of either wing or of plain Keras.
+    """Load weights, optimiser and progress from a file of either wing or of plain Keras, as far as it holds them.
 
     Raises:
         InputError: the file cannot be read or does not fit; the trainer is not changed then.
     """
-    read_state(path, trainer.model, trainer.state())  # refuses what Keras would read half of
-    card = read_card(path)
-    trainer.network.load_weights(path)
-    trainer.card = card or trainer.card
+    found = read_contents(path, trainer.model, trainer.state())  # refuses what Keras would read half of
+    if not is_tensors(path):
+        trainer.network.load_weights(path)
+    trainer.restore(found.state)  # what Keras's reader leaves out: the seeds of Dropouts
+    trainer.card = found.card or trainer.card
+    if found.progress is not None:
+        trainer.epoch = found.progress.epoch
+        if found.progress.product is not None and (product := _product(trainer)) is not None:
+            product.assign(found.progress.product)
 
 
 def write(path: str | Path, trainer, card: DataCard) -> None:
-    """Write weights and optimiser so that either wing and plain Keras load them; the file appears whole or not at all."""
-    with written(path, trainer.model, trainer.train, card) as unfinished:
+    """Write all that ``read`` loads so that either wing and plain Keras load it; the file appears whole or not at all."""
+    product = _product(trainer)
+    progress = Progress(
+        epoch=trainer.epoch,
+        seeds=[seed.tolist() for seed in trainer.state().seeds],
+        product=None if product is None else float(product.numpy()),
+    )
+    with written(path, trainer.model, trainer.train, card, progress) as unfinished:
         trainer.network.save_weights(unfinished)
+
+
+def _product(trainer) -> keras.Variable | None:
+    """The product of momenta of a Nadam whose loss is scaled: Keras leaves it out of its list of variables."""
+    return getattr(getattr(trainer.optimizer, "inner_optimizer", None), "_u_product", None)

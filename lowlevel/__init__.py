@@ -16,6 +16,6 @@ if getattr(shared, "PROJECT", None) != "keras-lockstep":
     )
 
 from lowlevel.network import Network, build, spec_of, summary
-from lowlevel.trainer import Trainer
+from lowlevel.trainer import Trainer, load_model
 
-__all__ = ["Network", "Trainer", "build", "spec_of", "summary"]
+__all__ = ["Network", "Trainer", "build", "load_model", "spec_of", "summary"]

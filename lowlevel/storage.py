@@ -1,34 +1,45 @@
-"""Twin: highlevel/storage.py. Weights to and from ``.weights.h5`` files, with h5py alone."""
+"""Twin: highlevel/storage.py. Weights to and from ``.weights.h5`` and ``.keras`` files, with h5py alone."""
 
 from pathlib import Path
 
 import h5py
 import numpy as np
+import tensorflow as tf
 
 from shared.data.card import DataCard
+from shared.formats.progress import Progress
 from shared.spec import ModelSpec, TrainSpec, slot_names
-from shared.weights import layer_groups, read_card, read_state, written
+from shared.weights import layer_groups, read_contents, written
 
 __all__ = ["read", "write"]
 
 
 def read(path: str | Path, trainer) -> None:
-    """Load weights and optimiser from a file of either wing or of plain Keras.
+    """Load weights, optimiser and progress from a file of either wing or of plain Keras, as far as it holds them.
 
     Raises:
         InputError: the file cannot be read or does not fit; the trainer is not changed then.
     """
-    state, card = read_state(path, trainer.model, trainer.state()), read_card(path)
-    trainer.restore(state)
-    trainer.card = card or trainer.card
+    found = read_contents(path, trainer.model, trainer.state())
+    trainer.restore(found.state)
+    trainer.card = found.card or trainer.card
+    if found.progress is not None:
+        trainer.epoch = found.progress.epoch
+        if found.progress.product is not None and (product := _product(trainer)) is not None:
+            product.assign(found.progress.product)
 
 
 def write(path: str | Path, trainer, card: DataCard) -> None:
-    """Write weights and optimiser so that either wing and plain Keras load them; the file appears whole or not at all."""
+    """Write all that ``read`` loads so that either wing and plain Keras load it; the file appears whole or not at all."""
     model: ModelSpec = trainer.model
     train: TrainSpec = trainer.train
-    state = trainer.state()
-    with written(path, model, train, card) as unfinished, h5py.File(unfinished, "w") as file:
+    state, product = trainer.state(), _product(trainer)
+    progress = Progress(
+        epoch=trainer.epoch,
+        seeds=[seed.tolist() for seed in state.seeds],
+        product=None if product is None else float(product.numpy()),
+    )
+    with written(path, model, train, card, progress) as unfinished, h5py.File(unfinished, "w") as file:
         file.create_group("vars").attrs["name"] = model.name
         values = iter(state.weights)
         for name, (layer, inputs) in zip(layer_groups(model), model.stack, strict=True):
@@ -36,10 +47,12 @@ def write(path: str | Path, trainer, card: DataCard) -> None:
             group.attrs["name"] = layer.name
             for at in range(len(layer.shapes(inputs))):
                 group[str(at)] = next(values)
-        _write_variables(file, "optimizer/vars", train.optimizer, state.slots)
         if model.dtype == "mixed_float16":  # Keras keeps the optimiser that is wrapped a second time, by itself
             wrapped = [name.startswith("loss_scale/") for name in slot_names(model, train)].count(True)
+            _write_variables(file, "optimizer/vars", "loss_scale_optimizer", state.slots)
             _write_variables(file, "optimizer/inner_optimizer/vars", train.optimizer, state.slots[wrapped:])
+        else:
+            _write_variables(file, "optimizer/vars", train.optimizer, state.slots)
 
 
 def _write_variables(file: h5py.File, name: str, optimizer: str, values: list[np.ndarray]) -> None:
@@ -47,3 +60,8 @@ def _write_variables(file: h5py.File, name: str, optimizer: str, values: list[np
     group.attrs["name"] = optimizer
     for position, value in enumerate(values):
         group[str(position)] = value
+
+
+def _product(trainer) -> tf.Variable | None:
+    """The product of momenta of a Nadam whose loss is scaled: Keras leaves it out of its list of variables, and so do we."""
+    return getattr(getattr(trainer.optimizer, "inner", None), "u_product", None)

@@ -2,22 +2,28 @@
 
 The file format is Keras's own ``.weights.h5``: ``layers/dense/vars/0`` is the first kernel and ``layers/dense/vars/1`` its
 bias, then ``layers/dense_1/...``, ``layers/batch_normalization/...``; the optimiser's variables stand in ``optimizer/vars/0``,
-``1``, ... Root attributes say what the net is. How often a Dropout has been called is not in the file, as in Keras's own.
+``1``, ... Root attributes say what the net is, and how far its training had come. A ``.keras`` file holds such a file, and beside
+it the net and its training in Keras's words.
 """
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from shared.data.card import ATTRIBUTES, DataCard
-from shared.data.hdf5 import guarded
 from shared.errors import InputError
 from shared.files import check_writable
+from shared.formats.keras_config import config_of, model_of, train_of
+from shared.formats.keras_file import configuration, is_archive, opened, pack
+from shared.formats.progress import ATTRIBUTE, Progress
+from shared.formats.tensors import is_tensors, read_metadata, read_tensors
 from shared.records import State
 from shared.spec import ModelSpec, TrainSpec
 
@@ -73,8 +79,17 @@ def layer_groups(model: ModelSpec) -> list[str]:
     return [f"layers/{group}/vars" for group in groups]
 
 
-def read_state(path: str | Path, model: ModelSpec, state: State) -> State:
-    """Weights and optimiser variables of a file that either wing or plain Keras wrote.
+@dataclass(frozen=True)
+class Contents:
+    """What a file of weights holds: the state, and what it says of its data and of its training's progress, if anything."""
+
+    state: State
+    card: DataCard | None
+    progress: Progress | None
+
+
+def read_contents(path: str | Path, model: ModelSpec, state: State) -> Contents:
+    """All that is in a file that either wing or plain Keras wrote: ``.weights.h5``, ``.keras`` or ``.safetensors``.
 
     Args:
         state: the trainer's now, for the shapes; what the file does not hold is kept.
@@ -82,9 +97,16 @@ def read_state(path: str | Path, model: ModelSpec, state: State) -> State:
     Raises:
         InputError: the file cannot be read, or belongs to another net or optimiser.
     """
-    with guarded(path) as file:
-        if "lockstep_model" in file.attributes():
+    if is_tensors(path):
+        weights, metadata = read_tensors(path, model)
+        _check_kind(ModelSpec.from_json(metadata["lockstep_model"]), model, path)
+        return Contents(replace(state, weights=checked(weights, model)), _card(metadata, path), None)
+    with opened(path) as file:
+        named = set(file.attributes())
+        if "lockstep_model" in named:
             _check_kind(ModelSpec.from_json(str(file.attribute("lockstep_model"))), model, path)
+        elif is_archive(path):
+            _check_kind(model_of(configuration(path)), model, path)
         groups = layer_groups(model)
         weights = [
             file.array(f"{group}/{at}", kinds="f")
@@ -108,7 +130,12 @@ def read_state(path: str | Path, model: ModelSpec, state: State) -> State:
                 file.array(f"optimizer/vars/{name}", shape=slot.shape).astype(slot.dtype)
                 for name, slot in zip(names, slots, strict=True)
             ]
-    return State(weights=checked(weights, model), slots=slots, seeds=state.seeds)
+        texts: dict[str, Any] = {name: file.attribute(name) for name in (*ATTRIBUTES[:2], ATTRIBUTE) if name in named}
+    progress, seeds = None, state.seeds
+    if ATTRIBUTE in texts:
+        progress = Progress.from_json(texts[ATTRIBUTE], len(seeds))
+        seeds = [np.array(pair, np.int64) for pair in progress.seeds]
+    return Contents(replace(state, weights=checked(weights, model), slots=slots, seeds=seeds), _card(texts, path), progress)
 
 
 def _check_kind(written_for: ModelSpec, model: ModelSpec, path: str | Path) -> None:
@@ -136,14 +163,25 @@ def read_card(path: str | Path) -> DataCard | None:
     Raises:
         InputError: the file cannot be read, or says what no ``DataCard`` does.
     """
-    with guarded(path) as file:
-        if not set(ATTRIBUTES[:2]) <= set(file.attributes()):
-            return None
-        texts = {name: file.attribute(name) for name in ATTRIBUTES[:2]}
+    return _card(_texts(path), path)
+
+
+def _card(texts: Mapping[str, Any], path: str | Path) -> DataCard | None:
+    if not set(ATTRIBUTES[:2]) <= set(texts):
+        return None
     try:
         return DataCard.from_attributes(texts)
     except InputError as error:
         raise InputError(f"{str(path)!r}: {error}") from None
+
+
+def _texts(path: str | Path) -> dict[str, Any]:
+    """What a file says of itself in Lockstep's words."""
+    if is_tensors(path):
+        return read_metadata(path)
+    with opened(path) as file:
+        named = file.attributes()
+        return {name: file.attribute(name) for name in ("lockstep_model", "lockstep_train", *ATTRIBUTES[:2]) if name in named}
 
 
 def read_specs(path: str | Path) -> tuple[ModelSpec, TrainSpec, DataCard]:
@@ -152,18 +190,14 @@ def read_specs(path: str | Path) -> tuple[ModelSpec, TrainSpec, DataCard]:
     Raises:
         InputError: the file cannot be read, or was not written by ``save``, or its net has not one output a class.
     """
-    card = read_card(path)
-    with guarded(path) as file:
-        if card is None or not {"lockstep_model", "lockstep_train"} <= set(file.attributes()):
-            raise InputError(
-                "A net can be used without its data if its file says what it is. "
-                f"Received: {str(path)!r}, which does not. Write it with lockstep train or Trainer.save(path, data)."
-            )
-        texts = [str(file.attribute(name)) for name in ("lockstep_model", "lockstep_train")]
-    try:
-        model, train = ModelSpec.from_json(texts[0]), TrainSpec.from_json(texts[1])
-    except InputError as error:
-        raise InputError(f"{str(path)!r}: {error}") from None
+    texts = _texts(path)
+    card = _card(texts, path)
+    if card is None or not {"lockstep_model", "lockstep_train"} <= set(texts):
+        raise InputError(
+            "A net can be used without its data if its file says what it is. "
+            f"Received: {str(path)!r}, which does not. Write it with lockstep train or Trainer.save(path, data)."
+        )
+    model, train = _specs(texts, path)
     if model.outputs != len(card.classes):
         raise InputError(
             f"A net that names what it sees has an output for each class. Received: {model.outputs} outputs and "
@@ -172,16 +206,49 @@ def read_specs(path: str | Path) -> tuple[ModelSpec, TrainSpec, DataCard]:
     return model, train, card
 
 
+def specs_in(path: str | Path, train: TrainSpec | None = None) -> tuple[ModelSpec, TrainSpec]:
+    """The specs of the net in a file: Lockstep's own words, or else, in a ``.keras`` file of plain Keras, Keras's.
+
+    Args:
+        train: takes the place of what the file says of the training.
+
+    Raises:
+        InputError: the file cannot be read, does not say what its net is, or says what specs have no words for.
+    """
+    texts = _texts(path)
+    if {"lockstep_model", "lockstep_train"} <= set(texts):
+        model, own = _specs(texts, path)
+        return model, train or own
+    if not is_archive(path):
+        raise InputError(
+            f"A net can be built from a file that says what it is. Received: {str(path)!r}, which holds weights alone. "
+            "Build a Trainer with specs, and load the file into it."
+        )
+    config = configuration(path)
+    try:
+        return model_of(config), train or train_of(config)
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from None
+
+
+def _specs(texts: Mapping[str, Any], path: str | Path) -> tuple[ModelSpec, TrainSpec]:
+    try:
+        return ModelSpec.from_json(texts["lockstep_model"]), TrainSpec.from_json(texts["lockstep_train"])
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from None
+
+
 def check_path(path: str | Path) -> Path:
     """Refuse now what ``written`` could not write later.
 
     Raises:
-        InputError: a name without ``.weights.h5``, which Keras asks for, or a path that cannot be written to.
+        InputError: a name that ends neither in ``.weights.h5`` nor in ``.keras``, by which Keras knows what to do, or a path
+            that cannot be written to.
     """
     path = Path(path)
-    if not path.name.endswith(".weights.h5") or not path.parent.is_dir():
+    if not path.name.endswith((".weights.h5", ".keras")) or not path.parent.is_dir():
         raise InputError(
-            f"A weights file is called NAME.weights.h5, in a folder that exists. Received: {str(path)!r}. "
+            f"A weights file is called NAME.weights.h5 or NAME.keras, in a folder that exists. Received: {str(path)!r}. "
             f"Use {path.name.split('.')[0] + '.weights.h5'!r}, and make the folder."
         )
     check_writable(path)
@@ -189,20 +256,28 @@ def check_path(path: str | Path) -> Path:
 
 
 @contextmanager
-def written(path: str | Path, model: ModelSpec, train: TrainSpec, card: DataCard) -> Iterator[Path]:
-    """A temporary path to write a weights file to; at the end of the block it is complete at ``path``, or nothing is there.
+def written(path: str | Path, model: ModelSpec, train: TrainSpec, card: DataCard, progress: Progress) -> Iterator[Path]:
+    """A temporary path to write weights to, as ``.weights.h5``; at the end of the block the file is complete at ``path``, in the
+    format that its name asks for, or nothing is there.
 
     Raises:
         InputError: as for ``check_path``.
     """
     path = check_path(path)
-    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
+    unfinished = path.with_name(f".{os.getpid()}.{path.stem}.weights.h5")
+    packed = unfinished.with_suffix(".keras")
     try:
         yield unfinished
         with h5py.File(unfinished, "r+") as file:
-            file.attrs["lockstep_model"] = model.to_json()
-            file.attrs["lockstep_train"] = train.to_json()
-            file.attrs.update(card.to_attributes())
-        os.replace(unfinished, path)
+            file.attrs.update(descriptions(model, train, card) | {ATTRIBUTE: progress.to_json()})
+        if is_archive(path):
+            pack(unfinished, config_of(model, train), packed)
+        os.replace(packed if is_archive(path) else unfinished, path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        for left in (unfinished, packed):
+            left.unlink(missing_ok=True)
+
+
+def descriptions(model: ModelSpec, train: TrainSpec, card: DataCard) -> dict[str, str]:
+    """What a file says of itself: net, training, classes, data."""
+    return {"lockstep_model": model.to_json(), "lockstep_train": train.to_json(), **card.to_attributes()}
