@@ -3,8 +3,10 @@
 ``python -m lockstep.interchange`` prints the tables of ``docs/files.md``. It takes the extra ``export``.
 """
 
+import io
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -154,14 +156,8 @@ def kept(names: Sequence[str] = tuple(NETS)) -> list[Passage]:
                         other = _read(reader, path, model, train)
                         distance = gap(_logits(other, x), own)
                         found.append(Passage(name, writer, ending, reader, *distance, _train(other, data, model, train) == after))
-                with h5py.File(paths[0]) as file:
-                    read = [
-                        file[f"{group}/{at}"][()]
-                        for group in (*layer_groups(model), "optimizer/vars")
-                        for at in range(len(file[group]))
-                    ]
-                distance = tuple(map(max, zip(*map(gap, read, arrays), strict=True)))
-                found.append(Passage(name, writer, ENDINGS[0], "h5py", *distance, None))
+                    distance = tuple(map(max, zip(*map(gap, _arrays(path, model), arrays), strict=True)))
+                    found.append(Passage(name, writer, ending, "h5py", *distance, None))
     return found
 
 
@@ -215,6 +211,14 @@ def _read(kind: str, path: Path, model: ModelSpec, train: TrainSpec) -> Any:
     return net
 
 
+def _arrays(path: Path, model: ModelSpec) -> list[np.ndarray]:
+    """Weights and optimiser by h5py alone."""
+    content = zipfile.ZipFile(path).read("model.weights.h5") if is_archive(path) else path.read_bytes()
+    with h5py.File(io.BytesIO(content)) as file:
+        groups = (*layer_groups(model), "optimizer/vars")
+        return [file[f"{group}/{at}"][()] for group in groups for at in range(len(file[group]))]
+
+
 def _logits(net: Any, x: np.ndarray) -> np.ndarray:
     if isinstance(net, keras.Sequential):
         return net.predict(tf.data.Dataset.from_tensor_slices(x).batch(len(x)), verbose=0).astype(x.dtype)
@@ -237,9 +241,8 @@ def _train(net: Any, data: tuple[np.ndarray, np.ndarray], model: ModelSpec, trai
     return [variable.numpy().tobytes() for variable in _variables(net)]
 
 
-def tables(names: Sequence[str] = tuple(NETS)) -> str:
+def tables(files: list[Passage], exports: list[Passage]) -> str:
     """The two tables of ``docs/files.md``; a cell of the first has the worst of all nets."""
-    files, exports = kept(names), exported(names)
     readers = (*WINGS, KERAS, "h5py")
     lines = _row("written by", "file", *(f"read by {reader}" for reader in readers), rule=True)
     for writer in (*WINGS, KERAS):
@@ -247,7 +250,7 @@ def tables(names: Sequence[str] = tuple(NETS)) -> str:
             cells = [_cell(files, writer=writer, ending=ending, reader=reader) for reader in readers]
             lines += _row(writer, f"`{ending}`", *cells)
     lines += ["", *_row("net", "format", "run by", *(f"written by the {wing} wing" for wing in WINGS), rule=True)]
-    for name in names:
+    for name in dict.fromkeys(one.net for one in exports):
         for target in TARGETS.values():
             cells = [_cell(exports, net=name, ending=target, writer=wing) for wing in WINGS]
             lines += _row(name, target, RUNTIMES[target][0], *cells)
@@ -272,4 +275,4 @@ def _cell(passages: list[Passage], **wanted: str) -> str:
 
 
 if __name__ == "__main__":
-    print(tables())
+    print(tables(kept(), exported()))

@@ -59,8 +59,6 @@ def run(given: argparse.Namespace) -> int:
     x = rows_for(model)
     with quiet_import():  # LiteRT writes there how it runs
         most, ulp = difference(given.to, trainer, x)
-    print(
-        f"checked: run by {RUNTIMES[target][0]} on {len(x)} drawn rows, with logits up to {np.abs(trainer.predict(x)).max():.3g}:"
-    )
+    print(f"checked: run by {RUNTIMES[target][0]} on {len(x)} drawn rows; logits up to {np.abs(trainer.predict(x)).max():.3g},")
     print(f"         largest difference from the net's own {most:.2g} ({ulp_text(ulp)})")
     return 0
