@@ -10,7 +10,7 @@ import keras
 
 from shared.data.card import DataCard
 from shared.files import write_together
-from shared.formats.targets import aside, content, target_of
+from shared.formats.targets import aside, content, loggers_kept, target_of
 from shared.weights import descriptions
 
 __all__ = ["litert", "saved_model", "write"]
@@ -34,13 +34,13 @@ def write(path: str | Path, trainer, card: DataCard) -> None:
 
 def saved_model(path: str | Path, trainer) -> None:
     """A folder: ``net = tf.saved_model.load(path)``, then ``net.serve(x)``: the logits, in the type in which the net computes."""
-    with aside(path) as unfinished:
+    with aside(path) as unfinished, loggers_kept():
         trainer.network.export(unfinished, format="tf_saved_model", verbose=False, input_signature=_rows(trainer))
 
 
 def litert(path: str | Path, trainer) -> None:
     """A ``.tflite`` file: one function, ``x`` to the logits, with the weights as constants."""
-    with aside(path) as unfinished:
+    with aside(path) as unfinished, loggers_kept():
         trainer.network.export(unfinished, format="litert", verbose=False, input_signature=_rows(trainer))
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from shared.data.card import DataCard
 from shared.files import write_together
-from shared.formats.targets import aside, content, target_of
+from shared.formats.targets import aside, content, loggers_kept, target_of
 from shared.weights import descriptions
 
 __all__ = ["litert", "saved_model", "write"]
@@ -31,7 +31,7 @@ def write(path: str | Path, trainer, card: DataCard) -> None:
 def saved_model(path: str | Path, trainer) -> None:
     """A folder: ``net = tf.saved_model.load(path)``, then ``net.serve(x)``: the logits, in the type in which the net computes."""
     module = _served(trainer)
-    with aside(path) as unfinished:
+    with aside(path) as unfinished, loggers_kept():
         tf.saved_model.save(module, str(unfinished), signatures={"serving_default": module.serve})
 
 
@@ -39,7 +39,9 @@ def litert(path: str | Path, trainer) -> None:
     """A ``.tflite`` file: one function, ``x`` to the logits, with the weights as constants."""
     module = _served(trainer)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.serve.get_concrete_function()], module)
-    write_together({Path(path): converter.convert()})
+    with loggers_kept():
+        converted = converter.convert()
+    write_together({Path(path): converted})
 
 
 def _served(trainer) -> tf.Module:

@@ -1,5 +1,6 @@
 """What a net can be exported to, told by the name of the file, and what can be refused before anything is computed."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,3 +71,15 @@ def aside(path: str | Path) -> Iterator[Path]:
         if unfinished.is_dir():
             shutil.rmtree(unfinished)
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def loggers_kept() -> Iterator[None]:
+    """Take back what TensorFlow does to Python's loggers when it writes a SavedModel: a handler at the root, a level for absl."""
+    before = [(logger, logger.level, list(logger.handlers)) for logger in (logging.getLogger(), logging.getLogger("absl"))]
+    try:
+        yield
+    finally:
+        for logger, level, handlers in before:
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
