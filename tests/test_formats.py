@@ -16,6 +16,7 @@ from test_parity import data_for
 
 import highlevel
 import lowlevel
+from shared.data.card import DataCard
 from shared.errors import InputError
 from shared.feed import feed
 from shared.formats.keras_config import config_of, model_of, train_of
@@ -29,6 +30,7 @@ from shared.spec import (
     ModelSpec,
     TrainSpec,
 )
+from shared.weights import read_specs
 
 WINGS = {"low": lowlevel, "high": highlevel}
 ORDER = np.tile(np.arange(ROWS), (3, 1))
@@ -94,7 +96,7 @@ def test_a_file_of_either_wing_is_the_others_and_plain_keras_goes_on_from_it(cas
         assert bits(reader) == bits(low)
         assert (reader.model, reader.train) == (low.model, replace(low.train, seed=reader.train.seed, epochs=reader.train.epochs))
     for trainer in (low, *readers):
-        trainer.fit((x, y), ORDER, epochs=1, **case.options)
+        curves = trainer.fit((x, y), ORDER, epochs=1, **case.options).history
         assert bits(trainer) == bits(low)
 
     if case.model.dtype == "float64" and any(layer.kernel_regularizer for layer in case.model.layers if type(layer) is DenseSpec):
@@ -109,7 +111,7 @@ def test_a_file_of_either_wing_is_the_others_and_plain_keras_goes_on_from_it(cas
     history = _go_on(plain, case, x, y)
     for left, right in zip([*plain.weights, *plain.optimizer.variables], [*low.state().weights, *low.state().slots], strict=True):
         assert left.numpy().tobytes() == right.tobytes()
-    assert set(history) == {"loss", case.train.metric}
+    assert history == {name: values for name, values in curves.items() if not name.startswith("val_")}
 
 
 def _go_on(plain, case, x, y):
@@ -133,9 +135,11 @@ def test_fit_goes_on_with_the_order_of_the_next_epoch(tmp_path, data):
     x, y, *_ = data
     writer = lowlevel.Trainer(ModelSpec.mlp(12, 6, 5), TrainSpec(epochs=2, batch_size=10, seed=3))
     writer.fit((x, y))
+    writer.card = DataCard(classes=tuple("vwxyz"), name="letters")
     writer.save(tmp_path / "a.keras")
     reader = highlevel.load_model(tmp_path / "a.keras")
-    assert reader.epoch == 2
+    assert (reader.epoch, reader.card) == (2, writer.card)
+    assert read_specs(tmp_path / "a.keras") == (writer.model, writer.train, writer.card)
     assert writer.fit((x, y)).loss == reader.fit((x, y)).loss
     assert bits(writer) == bits(reader)
     begun = lowlevel.Trainer(writer.model, writer.train)
