@@ -365,6 +365,5 @@ def _of_some_weight(X: np.ndarray, targets: np.ndarray, sample_weight: Any) -> l
         return [X, targets]
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     some = weights > 0
-    require(some.any(), "Some row must have a weight above 0.", "sample_weight of zeros", "Leave sample_weight out.")
     rows = [X[some], targets[some], weights[some]]
     return rows if np.ptp(rows[2]) > 0 else rows[:2]
