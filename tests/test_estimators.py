@@ -1,14 +1,16 @@
 """The scikit-learn estimators: scikit-learn's own checks, equal bits in both wings, and what people do with estimators.
 
 ``check_estimator`` runs in a process of its own, since ``SCIPY_ARRAY_API`` must be set before SciPy is imported. Quickly it runs
-on small nets; ``pytest -m long -s -k check_estimator`` runs it on estimators as they are made, and prints the counts.
+on small nets; ``pytest -n 0 -m long -s -k check_estimator`` runs it on estimators as they are made, and prints the counts.
 """
 
+import ast
 import copy
 import json
 import os
 import pickle
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,10 +28,12 @@ from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, Randomi
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from test_spec import refused
+from test_tuning_pages import program
 
 import highlevel
 import lowlevel
 from shared import ExponentialDecaySpec, ModelSpec, TrainSpec
+from shared.spec import OPTIMIZERS
 from shared.trainers import KEPT, Trainers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -219,6 +223,8 @@ def test_only_ratios_of_weights_count_and_a_row_of_no_weight_is_none(flowers, ma
     generator = np.random.default_rng(2)
     weights = generator.random(150)
     assert_same_bits(make(**SMALL).fit(x, y, weights), make(**SMALL).fit(x, y, 1024 * weights))
+    assert (np.full(150, 0.1) / np.full(150, 0.1).mean() != 1).all()  # equal weights are none, whatever their mean rounds to
+    assert_same_bits(make(**SMALL).fit(x, y, np.full(150, 0.1)), make(**SMALL).fit(x, y))
     some = generator.random(150) < 0.7
     assert_same_bits(make(**SMALL).fit(x, y, 5.0 * some), make(**SMALL).fit(x[some], y[some]))
     unlike = make(**SMALL).fit(x, y, weights)
@@ -513,6 +519,7 @@ def test_random_state_fixes_everything_and_none_disturbs_nobody(flowers, make):
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
     again = make(**SMALL | {"random_state": one.train_.seed, "epochs": 1}).fit(x, y)
     assert_same_bits(again, one)
+    assert_same_bits(again.partial_fit(x, y), one.partial_fit(x, y))  # going on, None draws no other seed
     drawn = [make(**SMALL | {"random_state": np.random.RandomState(5), "epochs": 1}).fit(x, y) for _ in range(2)]
     assert_same_bits(*drawn)
 
@@ -548,3 +555,11 @@ def test_trainers_are_kept_up_to_a_number_and_lent_to_one_at_a_time():
         with trainers.lend(model, TrainSpec(batch_size=size)):
             pass
     assert len(trainers._idle) == KEPT
+
+
+def test_the_page_on_scikit_learn_runs_and_lists_the_parameters():
+    program("scikit-learn.md")
+    text = (ROOT / "docs" / "scikit-learn.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \|", text.split("## Parameters")[1], re.MULTILINE)
+    assert {name: ast.literal_eval(default) for name, default in rows} == CLASSIFIERS[0]().get_params()
+    assert all(f"`{name}`" in text for name in OPTIMIZERS)
