@@ -136,7 +136,7 @@ class Net(BaseEstimator, ABC):
         hold_out: bool = False,
         classes: Any = None,
     ) -> Self:
-        self._check_early_stopping()
+        self._check_parameters()
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), reset=not goes_on, **self._y_options())
         targets, outputs, loss, found = self._goal(y, goes_on, classes)
         model, train = self._specs(X, outputs, loss, epochs)
@@ -223,7 +223,8 @@ class Net(BaseEstimator, ABC):
         require(same, rule, f"{train.optimizer} after {self.train_.optimizer}", remedy)
         return model, train
 
-    def _check_early_stopping(self) -> None:
+    def _check_parameters(self) -> None:
+        """What no spec checks."""
         fraction, patience, least = self.validation_fraction, self.n_iter_no_change, self.tol
         right = number(fraction) and 0 < fraction < 1
         rule = "validation_fraction is the share of the rows held back, a number between 0 and 1."
@@ -364,6 +365,7 @@ def _of_some_weight(X: np.ndarray, targets: np.ndarray, sample_weight: Any) -> l
     if sample_weight is None:
         return [X, targets]
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    some = weights > 0
+    some = weights > 0  # scikit-learn itself refuses zeros from 1.9 on
+    require(some.any(), "Some row must have a weight above zero.", "sample_weight of zeros", "Leave sample_weight out.")
     rows = [X[some], targets[some], weights[some]]
     return rows if np.ptp(rows[2]) > 0 else rows[:2]
