@@ -153,7 +153,9 @@ def entry(owner: str, name: str, known: Known) -> list[str]:
     described_bases, hidden = bases(place, node, known)
     parts = [*hidden, (place, node)]
     made = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"]
-    lines += block("\n".join([head(place, node), *fields(parts), *(textwrap.indent(head(place, one), "    ") for one in made)]))
+    data = fields(parts)
+    gap = [""] if data and made else []
+    lines += block("\n".join([head(place, node), *data, *gap, *(textwrap.indent(head(place, one), "    ") for one in made)]))
     lines += ["\n\n".join(text for one in (node, *made) if (text := described(one))), ""]
     if described_bases:
         lines += [f"Also has what {' and '.join(described_bases)} has.", ""]

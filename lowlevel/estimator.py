@@ -18,6 +18,11 @@ class LowLevelClassifier(Classifier):
 
     Keras: as ``HighLevelClassifier``, to the bit; scikit-learn: ``MLPClassifier``.
     Parameters and attributes: ``shared.estimators.Classifier``.
+
+    >>> x, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], ["even", "odd", "odd", "even"]
+    >>> net = LowLevelClassifier(hidden_layer_sizes=(16,), learning_rate=0.05, random_state=0).fit(x, y)
+    >>> net.predict(x).tolist()
+    ['even', 'odd', 'odd', 'even']
     """
 
     trainers = _TRAINERS
