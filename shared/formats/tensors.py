@@ -3,7 +3,6 @@
 Source: https://github.com/huggingface/safetensors, format: the length of a JSON header in 8 bytes, the header, the numbers.
 """
 
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,7 +85,7 @@ def _opened(path: str | Path) -> Iterator[Any]:
         if not Path(path).is_file():
             raise refuse("no such file")
         with open(path, "rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8).ljust(8, b"\xff"))
+            length = int.from_bytes(stream.read(8), "little")
         if length > MAX_HEADER:
             raise refuse(f"a header of {length} bytes, where {MAX_HEADER} are enough")
         with safetensors.safe_open(path, framework="np") as file:
