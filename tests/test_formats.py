@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import GROWN, QUICK, ROWS
+from cases import EVERYTHING, GROWN, QUICK, ROWS, STAIRS, Grown
 from test_parity import data_for
 
 import highlevel
@@ -34,17 +34,13 @@ from shared.weights import read_specs
 
 WINGS = {"low": lowlevel, "high": highlevel}
 ORDER = np.tile(np.arange(ROWS), (3, 1))
-# These two have batch normalisation, averages, gathered gradients and a scaled loss; the others are tried with -m long.
-SHORT = ("accumulated", "float16")
-CASES = [pytest.param(case, id=case.name, marks=[] if case.name in SHORT else pytest.mark.long) for case in GROWN]
+LONG = [pytest.param(case, id=case.name, marks=pytest.mark.long) for case in GROWN]
 # Nadam in float16: Keras loses track of the product of momenta, and so do its files, but for our own line in them.
-CASES.append(
-    pytest.param(
-        replace(next(case for case in GROWN if case.name == "float16"), name="float16-nadam", settings={"optimizer": "nadam"}),
-        id="float16-nadam",
-        marks=pytest.mark.long,
-    )
-)
+HALF = next(case for case in GROWN if case.name == "float16")
+LONG.append(pytest.param(replace(HALF, settings={"optimizer": "nadam"}), id="float16-nadam", marks=pytest.mark.long))
+# All at once: every layer, penalties, a scaled loss, averages of weights, gathered gradients, a schedule.
+SETTINGS = {"optimizer": "adamw", "learning_rate": STAIRS, "use_ema": True, "gradient_accumulation_steps": 2, "clipnorm": 0.5}
+CASES = [Grown("all-at-once", EVERYTHING, SETTINGS, "mixed_float16"), *LONG]
 
 
 def bits(trainer):
@@ -77,7 +73,7 @@ def contents(path):
         return found, dict(file.attrs)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_file_of_either_wing_is_the_others_and_plain_keras_goes_on_from_it(case, tmp_path):
     (low, high), x, y = trained(case)
     paths = [tmp_path / f"{wing}{ending}" for wing in WINGS for ending in (".weights.h5", ".keras")]
@@ -103,7 +99,7 @@ def test_a_file_of_either_wing_is_the_others_and_plain_keras_goes_on_from_it(cas
         with pytest.raises(TypeError, match="float64"):  # Keras adds the penalty, of float64, to a loss of float32
             _go_on(plain, case, x, y)
         return
-    if case.name == "float16-nadam":
+    if case.model.dtype == "mixed_float16" and case.train.optimizer == "nadam":
         plain.optimizer.inner_optimizer._u_product.assign(_progress(paths[1])["product"])
     for layer, seed in zip(_dropouts(plain), _progress(paths[1])["seeds"], strict=True):
         assert layer.seed_generator.state.numpy().tolist() == [seed[0], 0]  # Keras's files hold no count of calls
