@@ -1,4 +1,4 @@
-"""Twin: lowlevel/storage.py. Weights to and from ``.weights.h5`` and ``.keras`` files, by Keras's own methods."""
+"""Twin: lowlevel/storage.py. Weights to ``.weights.h5`` and ``.keras`` files by Keras's own methods, and back."""
 
 from pathlib import Path
 
@@ -6,7 +6,6 @@ import keras
 
 from shared.data.card import DataCard
 from shared.formats.progress import Progress
-from shared.formats.tensors import is_tensors
 from shared.weights import read_contents, written
 
 __all__ = ["read", "write"]
@@ -18,10 +17,8 @@ def read(path: str | Path, trainer) -> None:
     Raises:
         InputError: the file cannot be read or does not fit; the trainer is not changed then.
     """
-    found = read_contents(path, trainer.model, trainer.state())  # refuses what Keras would read half of
-    if not is_tensors(path):
-        trainer.network.load_weights(path)
-    trainer.restore(found.state)  # what Keras's reader leaves out: the seeds of Dropouts
+    found = read_contents(path, trainer.model, trainer.state())
+    trainer.restore(found.state)  # Keras's own reader would follow what the file says, and stop half-way where it is damaged
     trainer.card = found.card or trainer.card
     if found.progress is not None:
         trainer.epoch = found.progress.epoch

@@ -6,9 +6,10 @@ bias, then ``layers/dense_1/...``, ``layers/batch_normalization/...``; the optim
 it the net and its training in Keras's words.
 """
 
+import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ import h5py
 import numpy as np
 
 from shared.data.card import ATTRIBUTES, DataCard
+from shared.data.hdf5 import GuardedFile
 from shared.errors import InputError
 from shared.files import check_writable
 from shared.formats.keras_config import config_of, model_of, train_of
@@ -26,6 +28,8 @@ from shared.formats.progress import ATTRIBUTE, Progress
 from shared.formats.tensors import is_tensors, read_metadata, read_tensors
 from shared.records import State
 from shared.spec import ModelSpec, TrainSpec
+
+SLACK = 2**20  # bytes by which a piece of an array may be larger than the array
 
 
 def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]:
@@ -106,13 +110,9 @@ def read_contents(path: str | Path, model: ModelSpec, state: State) -> Contents:
         if "lockstep_model" in named:
             _check_kind(ModelSpec.from_json(str(file.attribute("lockstep_model"))), model, path)
         elif is_archive(path):
-            _check_kind(model_of(configuration(path)), model, path)
+            _check_kind(_model(configuration(path), path), model, path)
         groups = layer_groups(model)
-        weights = [
-            file.array(f"{group}/{at}", kinds="f")
-            for group, (layer, inputs) in zip(groups, model.stack, strict=True)
-            for at in range(len(layer.shapes(inputs)))
-        ]
+        weights = [_array(file, f"{group}/{at}", shape) for group, shapes in _shapes(model) for at, shape in enumerate(shapes)]
         if len(file.names("layers")) > len(groups):
             raise InputError(
                 f"A weights file must be the net's: {len(groups)} layers. Received: more of them in {str(path)!r}. "
@@ -127,7 +127,7 @@ def read_contents(path: str | Path, model: ModelSpec, state: State) -> Contents:
                     f"{str(path)!r}. Build the trainer with the TrainSpec that the file was written with."
                 )
             slots = [
-                file.array(f"optimizer/vars/{name}", shape=slot.shape).astype(slot.dtype)
+                _array(file, f"optimizer/vars/{name}", slot.shape, "uif").astype(slot.dtype)
                 for name, slot in zip(names, slots, strict=True)
             ]
         texts: dict[str, Any] = {name: file.attribute(name) for name in (*ATTRIBUTES[:2], ATTRIBUTE) if name in named}
@@ -136,6 +136,32 @@ def read_contents(path: str | Path, model: ModelSpec, state: State) -> Contents:
         progress = Progress.from_json(texts[ATTRIBUTE], len(seeds))
         seeds = [np.array(pair, np.int64) for pair in progress.seeds]
     return Contents(replace(state, weights=checked(weights, model), slots=slots, seeds=seeds), _card(texts, path), progress)
+
+
+def _shapes(model: ModelSpec) -> list[tuple[str, list[tuple[int, ...]]]]:
+    """The group of each layer, and the shapes of the arrays in it."""
+    stack = zip(layer_groups(model), model.stack, strict=True)
+    return [(group, list(layer.shapes(inputs).values())) for group, (layer, inputs) in stack]
+
+
+def _array(file: GuardedFile, name: str, shape: tuple[int, ...], kinds: str = "f") -> np.ndarray:
+    return file.array(name, kinds=kinds, shape=shape, max_bytes=8 * math.prod(shape) + SLACK)
+
+
+def _check_arrays(path: str | Path, model: ModelSpec) -> None:
+    """Refuse a file that holds another net than it says: who believed it would make room for any size."""
+    if is_tensors(path):
+        read_tensors(path, model)
+        return
+    with opened(path) as file:
+        for group, shapes in _shapes(model):
+            for at, shape in enumerate(shapes):
+                found = file.shape(f"{group}/{at}")
+                if found != shape:
+                    raise InputError(
+                        f"A weights file holds the net that it says. Received: {group}/{at} of shape {found}, not {shape}, in "
+                        f"{str(path)!r}. Save the net again."
+                    )
 
 
 def _check_kind(written_for: ModelSpec, model: ModelSpec, path: str | Path) -> None:
@@ -198,6 +224,7 @@ def read_specs(path: str | Path) -> tuple[ModelSpec, TrainSpec, DataCard]:
             f"Received: {str(path)!r}, which does not. Write it with lockstep train or Trainer.save(path, data)."
         )
     model, train = _specs(texts, path)
+    _check_arrays(path, model)
     if model.outputs != len(card.classes):
         raise InputError(
             f"A net that names what it sees has an output for each class. Received: {model.outputs} outputs and "
@@ -218,15 +245,26 @@ def specs_in(path: str | Path, train: TrainSpec | None = None) -> tuple[ModelSpe
     texts = _texts(path)
     if {"lockstep_model", "lockstep_train"} <= set(texts):
         model, own = _specs(texts, path)
-        return model, train or own
-    if not is_archive(path):
+    elif is_archive(path):
+        config = configuration(path)
+        model, own = _model(config, path), train or _named(train_of, config, path)
+    else:
         raise InputError(
             f"A net can be built from a file that says what it is. Received: {str(path)!r}, which holds weights alone. "
             "Build a Trainer with specs, and load the file into it."
         )
-    config = configuration(path)
+    _check_arrays(path, model)
+    return model, train or own
+
+
+def _model(config: Any, path: str | Path) -> ModelSpec:
+    return _named(model_of, config, path)
+
+
+def _named(read: Callable[[Any], Any], config: Any, path: str | Path) -> Any:
+    """What ``read`` makes of a configuration; an error names the file."""
     try:
-        return model_of(config), train or train_of(config)
+        return read(config)
     except InputError as error:
         raise InputError(f"{str(path)!r}: {error}") from None
 

@@ -22,6 +22,7 @@ from shared.feed import feed
 from shared.formats.keras_config import config_of, model_of, train_of
 from shared.formats.keras_file import pack
 from shared.formats.progress import Progress
+from shared.formats.tensors import tensors
 from shared.spec import (
     ActivationSpec,
     BatchNormalizationSpec,
@@ -30,7 +31,7 @@ from shared.spec import (
     ModelSpec,
     TrainSpec,
 )
-from shared.weights import read_specs
+from shared.weights import descriptions, read_specs
 
 WINGS = {"low": lowlevel, "high": highlevel}
 ORDER = np.tile(np.arange(ROWS), (3, 1))
@@ -281,8 +282,8 @@ def test_trainings_that_specs_have_no_words_for_are_refused(compiled, words, tmp
 # -------------------------------------------------------------------------------------------------------- damaged files
 
 
-def archive(path, **members):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+def archive(path, packing=zipfile.ZIP_STORED, **members):
+    with zipfile.ZipFile(path, "w", packing) as made:
         for name, content in members.items():
             made.writestr(name.replace("__", "."), content)
     return path
@@ -313,7 +314,7 @@ def test_damaged_and_hostile_archives_are_refused(tmp_path):
     bad += [
         archive(tmp_path / "none.keras", config__json=config),
         archive(tmp_path / "elsewhere.keras", **{"config__json": config, "../model__weights__h5": weights}),
-        archive(tmp_path / "bomb.keras", config__json=config, model__weights__h5=bytes(2**25)),
+        archive(tmp_path / "bomb.keras", zipfile.ZIP_DEFLATED, config__json=config, model__weights__h5=bytes(2**25)),
         archive(tmp_path / "no_h5.keras", config__json=config, model__weights__h5=b"hello"),
     ]
     before = bits(net)
@@ -330,15 +331,19 @@ def test_damaged_and_hostile_archives_are_refused(tmp_path):
     assert not (tmp_path.parent / "model.weights.h5").exists()
 
 
+EVIL = '"module": "evil", "class_name": "Dense"'
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda config: "[1, 2", "JSON"),
-        (lambda config: "[" * 100_000, "JSON"),
-        (lambda config: "[]", "object"),
-        (lambda config: json.dumps({}), "class_name"),
-        (lambda config: json.dumps(config | {"class_name": "Functional"}), "Functional"),
-        (lambda config: json.dumps(config | {"registered_name": "mine>Net"}), "own"),
+        (lambda config: "[1, 2", "no keras.Sequential"),
+        (lambda config: "[" * 100_000, "no keras.Sequential"),
+        (lambda config: " " * 2**21, "config.json of 2097152 bytes"),
+        (lambda config: "[]", "no keras.Sequential"),
+        (lambda config: json.dumps(config | {"class_name": "Functional"}), "no keras.Sequential"),
+        (lambda config: json.dumps(config | {"registered_name": "mine>Net"}), "mine>Net"),
+        (lambda config: json.dumps(config).replace('"module": "keras.layers", "class_name": "Dense"', EVIL), "'Dense' of 'evil'"),
         (lambda config: json.dumps(config | {"config": {"layers": 3}}), "list"),
         (lambda config: json.dumps(config | {"config": {"layers": []}}), "columns"),
         (lambda config: json.dumps(config | {"config": {"layers": config["config"]["layers"][:1]}}), "one dtype"),
@@ -359,9 +364,11 @@ def test_configurations_that_are_none_are_refused(change, words, tmp_path):
     text = change(config)
     assert text != json.dumps(config)
     bad = archive(tmp_path / "a.keras", config__json=text, model__weights__h5=(tmp_path / "a.weights.h5").read_bytes())
-    with pytest.raises(InputError, match=words) as caught:
-        lowlevel.load_model(bad)
-    assert "\n" not in str(caught.value)
+    for read in (lowlevel.load_model, highlevel.load_model):
+        with pytest.raises(InputError, match=words) as caught:
+            read(bad)
+        assert "\n" not in str(caught.value)
+        assert "a.keras" in str(caught.value)
 
 
 def test_an_archive_of_another_net_is_refused(tmp_path):
@@ -407,3 +414,17 @@ def test_activation_layers_alone_are_told_apart(tmp_path):
     layers = (DenseSpec(units=5, name="L1"), ActivationSpec(activation="tanh", name="A1"))
     lowlevel.Trainer(ModelSpec(inputs=12, layers=layers), TrainSpec()).save(tmp_path / "a.keras")
     assert highlevel.load_model(tmp_path / "a.keras").model.layers == layers
+
+
+@pytest.mark.parametrize("spec", [ModelSpec.mlp(12, 2**30, 2**30, 5), ModelSpec.mlp(12, 6, 4)], ids=["huge", "another"])
+def test_a_file_that_says_more_than_it_holds_is_refused_before_a_net_is_built(spec, tmp_path):
+    trainer = lowlevel.Trainer(ModelSpec.mlp(12, 6, 5), TrainSpec())
+    trainer.save(tmp_path / "a.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5", "r+") as file:
+        file.attrs["lockstep_model"] = spec.to_json()
+    said = descriptions(spec, trainer.train, trainer.card)
+    (tmp_path / "a.safetensors").write_bytes(tensors(trainer.weights(), trainer.model, said))
+    pack(tmp_path / "a.weights.h5", config_of(spec, trainer.train), tmp_path / "a.keras")
+    for name in ("a.weights.h5", "a.safetensors", "a.keras"):
+        with pytest.raises(InputError, match=f"(holds the net that it says|the spec as metadata).*{name}"):
+            lowlevel.load_model(tmp_path / name)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from shared.errors import InputError
 from shared.seeds import layer_seeds
 from shared.spec import (
     INITIALIZERS,
@@ -147,14 +146,15 @@ def _camel(name: str) -> str:
 # ------------------------------------------------------------------------------------------------------------ reading
 
 
-def model_of(config: Mapping[str, Any]) -> ModelSpec:
+def model_of(config: Any) -> ModelSpec:
     """The spec of the ``keras.Sequential`` that a configuration describes.
 
     Raises:
         InputError: another kind of model, or a layer or setting that specs do not have.
     """
-    kind, net = _read(config, "a net")
-    require(kind == "Sequential", "A net is a keras.Sequential.", f"class {kind}", "Build it as one.")
+    right = isinstance(config, dict) and (config.get("module"), config.get("class_name")) == ("keras", "Sequential")
+    require(right, "A .keras file holds a net.", "a net that is no keras.Sequential", "Build and save it as one.")
+    _, net = _read(config, "a net")
     layers, inputs, dtypes = [], None, set()
     for entry in _list(net, "layers"):
         kind, settings = _read(entry, "a layer")
@@ -162,7 +162,8 @@ def model_of(config: Mapping[str, Any]) -> ModelSpec:
             inputs = _columns(settings.get("batch_shape"))
             continue
         spec = {one.CLASS_NAME: one for one in LAYERS}.get(kind)
-        require(spec is not None, f"A layer is one of {', '.join(one.CLASS_NAME for one in LAYERS)}.", kind, "Leave it out.")
+        known = ", ".join(one.CLASS_NAME for one in LAYERS)
+        require(spec is not None, f"A layer is one of {known}.", repr(kind), "Leave it out.")
         dtypes.add(_policy(settings.get("dtype")))
         layers.append(_layer_spec(spec, settings))
     if inputs is None:
@@ -211,11 +212,15 @@ def _read(entry: Any, what: str) -> tuple[str, dict[str, Any]]:
     """Class and settings of an object of Keras's own; a name alone stands for an object with its defaults."""
     if isinstance(entry, str):
         return entry, {}
-    sound = isinstance(entry, Mapping) and isinstance(entry.get("class_name"), str) and isinstance(entry.get("config"), dict)
-    require(sound, f"A .keras file describes {what} by class_name and config.", type(entry).__name__, "Save the model again.")
-    own = entry.get("registered_name") in (None, entry["class_name"])
-    require(own, f"A .keras file can be read whose classes are Keras's own, {what} too.", str(entry), "Use Keras's classes.")
-    return entry["class_name"], dict(entry["config"])
+    found = entry if isinstance(entry, dict) else {}
+    kind, config, module = found.get("class_name"), found.get("config"), found.get("module")
+    ours = module is None or re.fullmatch(r"keras(\.[a-z_.]+)?", str(module)) is not None
+    sound = isinstance(kind, str) and isinstance(config, dict) and ours and found.get("registered_name") in (None, kind)
+    rule = f"A .keras file describes {what} by the class_name of one of Keras's own classes, and its config."
+    require(sound, rule, f"{kind!r} of {found.get('registered_name') or module!r}", "Use Keras's own.")
+    assert isinstance(kind, str)
+    assert isinstance(config, dict)
+    return kind, dict(config)
 
 
 def _list(settings: Mapping[str, Any], name: str) -> list[Any]:
@@ -276,15 +281,3 @@ def _short(value: Any) -> Any:
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-def read_config(text: str) -> Mapping[str, Any]:
-    """``config.json``, or InputError where it is none."""
-    import json
-
-    try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"config.json in a .keras file is JSON. Received: {str(error)[:100]!r}. Save the model again.") from None
-    require(isinstance(config, dict), "config.json is a JSON object.", type(config).__name__, "Save the model again.")
-    return config

@@ -1,26 +1,28 @@
 """``.keras`` files: an archive of ``config.json``, ``metadata.json`` and the same HDF5 file that ``.weights.h5`` is.
 
-The reader unpacks one member, of bounded size, into a temporary folder of its own; no name in the archive becomes a path.
+The reader takes out single entries, of bounded size, into a temporary folder of its own; no name in the archive becomes a path.
 """
 
 import json
 import os
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from shared.data.hdf5 import BOMB_BYTES, MAX_ARRAY_BYTES, MAX_RATIO, GuardedFile, guarded
+from shared.data.hdf5 import GuardedFile, guarded
 from shared.errors import InputError
-from shared.formats.keras_config import read_config
+from shared.spec.rules import line
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-MAX_TEXT = 16 * 2**20  # bytes of config.json; a layer takes about 1 kB
-_ERRORS = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, KeyError)
+MAX_CONFIG = 2**20  # bytes; a layer takes about one kilobyte
+MAX_ENTRIES = 1000
+BLOCK = 2**20
+# what the standard library is seen to raise on damaged archives
+_ERRORS = (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError, EOFError, OverflowError, MemoryError)
 
 
 def is_archive(path: str | Path) -> bool:
@@ -39,60 +41,64 @@ def opened(path: str | Path) -> Iterator[GuardedFile]:
         with guarded(path) as file:
             yield file
         return
-    with tempfile.TemporaryDirectory() as folder:
-        unpacked = Path(folder) / WEIGHTS
-        with _member(path, WEIGHTS, MAX_ARRAY_BYTES) as stream, _reading(path), unpacked.open("wb") as out:
-            while piece := stream.read(2**20):
-                out.write(piece)
+    with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
+        inside = Path(folder, WEIGHTS)
+        with _entry(path, WEIGHTS) as stream, inside.open("wb") as target:
+            while block := stream.read(BLOCK):  # checks the sum of the bytes at the end
+                target.write(block)
         try:
-            with guarded(unpacked) as file:
+            with guarded(inside) as file:
                 yield file
-        except InputError as error:  # says which file it was
-            raise InputError(str(error).replace(str(unpacked), str(path))) from None
+        except InputError as error:  # the temporary name means nothing to anybody
+            raise InputError(str(error).replace(repr(str(inside)), repr(str(path)))) from None
 
 
-def configuration(path: str | Path) -> Mapping[str, Any]:
-    """What ``config.json`` in a ``.keras`` file holds.
+def configuration(path: str | Path) -> Any:
+    """What ``config.json`` in a ``.keras`` file holds; None where it is no JSON.
 
     Raises:
         InputError: as for ``opened``.
     """
-    with _member(path, CONFIG, MAX_TEXT) as stream, _reading(path):
-        text = stream.read().decode("utf-8")
-    return read_config(text)
-
-
-@contextmanager
-def _member(path: str | Path, name: str, most: int) -> Iterator[Any]:
-    """A member of the archive, once it is sure that it stands there once and is no larger than ``most`` bytes."""
-    with _reading(path):
-        archive = zipfile.ZipFile(path)
-    with archive:
-        found = [info for info in archive.infolist() if info.filename == name]
-        if len(found) != 1:
-            held = ", ".join(repr(info.filename)[:60] for info in archive.infolist()[:8]) or "nothing"
-            raise InputError(f"A .keras file holds one {name}. Received: {held} in {str(path)!r}. Save the model again.")
-        size, packed = found[0].file_size, found[0].compress_size
-        if size > most or (size > BOMB_BYTES and size > MAX_RATIO * packed):
-            raise InputError(
-                f"{name} in a .keras file may take {most} bytes, stored in full. "
-                f"Received: {size} bytes packed into {packed} in {str(path)!r}. Save the model again."
-            )
-        with _reading(path):
-            stream = archive.open(found[0])
-        with stream:
-            yield stream
-
-
-@contextmanager
-def _reading(path: str | Path) -> Iterator[None]:
+    with _entry(path, CONFIG) as stream:
+        text = stream.read()
     try:
-        yield
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+@contextmanager
+def _entry(path: str | Path, name: str) -> Iterator[IO[bytes]]:
+    """An entry of the archive, once it is sure that it stands there once, and unpacked: Keras packs nothing, and so nothing can
+    unfold without end."""
+    try:
+        if not Path(path).is_file():
+            raise _error(path, "a folder, a device or nothing")
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            found = [entry for entry in entries if entry.filename == name]
+            if len(entries) > MAX_ENTRIES:
+                raise _error(path, f"an archive of {len(entries)} entries")
+            if len(found) != 1:
+                raise _error(path, f"an archive with {len(found)} entries called {name}")
+            size, most = found[0].file_size, MAX_CONFIG if name == CONFIG else os.path.getsize(path)
+            if found[0].compress_type != zipfile.ZIP_STORED or found[0].flag_bits & 1:
+                raise _error(path, f"{name} packed or encrypted, which Keras never does")
+            if size > most or size != found[0].compress_size:
+                raise _error(path, f"{name} of {size} bytes, of which there may be {most}")
+            with archive.open(found[0]) as stream:
+                yield stream
     except _ERRORS as error:
-        why = getattr(error, "strerror", None) or " ".join(str(error).split())[:100] or type(error).__name__
-        raise InputError(
-            f"A .keras file must be an undamaged archive. Received: {str(path)!r} ({why}). Save the model again."
-        ) from None
+        if isinstance(error, InputError):
+            raise
+        raise _error(path, f"a damaged one ({line(str(error))[:120] or type(error).__name__})") from None
+
+
+def _error(path: str | Path, received: str) -> InputError:
+    return InputError(
+        f"A .keras file is what keras.Sequential.save or Trainer.save wrote. Received: {received}, in {str(path)!r}. "
+        "Save the net again."
+    )
 
 
 def pack(weights: Path, config: Mapping[str, Any], path: Path) -> None:
@@ -105,8 +111,3 @@ def pack(weights: Path, config: Mapping[str, Any], path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file()) if path.is_dir() else os.path.getsize(path)

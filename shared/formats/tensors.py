@@ -68,6 +68,13 @@ def read_tensors(path: str | Path, model: ModelSpec) -> tuple[list[np.ndarray], 
                 f"A .safetensors file holds {', '.join(model.weight_shapes)}, and the spec as metadata. "
                 f"Received: {held} in {str(path)!r}. Write it with Trainer.export."
             )
+        for name, shape in model.weight_shapes.items():
+            found = tuple(file.get_slice(name).get_shape())
+            if found != shape:
+                raise InputError(
+                    f"A weights file holds the net that it says. Received: {name} of shape {found}, not {shape}, in "
+                    f"{str(path)!r}. Export the net again."
+                )
         return [file.get_tensor(name) for name in model.weight_shapes], texts
 
 
