@@ -1,11 +1,27 @@
-"""Twin: lowlevel/storage.py. Weights to and from ``.weights.h5`` files, by Keras's own ``save_weights`` and ``load_weights``."""
+"""Twin: lowlevel/storage.py. Weights to and from ``.weights.h5`` files, by Keras's own methods; the state of checkpoints."""
 
 from pathlib import Path
+
+import keras
 
 from shared.data.card import DataCard
 from shared.weights import read_card, read_state, written
 
-__all__ = ["read", "write"]
+__all__ = ["read", "variables", "write"]
+
+
+def variables(trainer) -> list[list[keras.Variable]]:
+    """All that the next step depends on, in the groups of ``shared.records.State``: weights, slots, seeds, carried."""
+    layers = [layer for layer in trainer.network.layers if isinstance(layer, keras.layers.Dropout)]
+    means = (trainer.network.metrics[0], trainer.metric)  # Keras's own running loss, and the metric that we gave it
+    carried = [part for mean in means for part in (mean.total, mean.count)]
+    product = getattr(getattr(trainer.optimizer, "inner_optimizer", None), "_u_product", None)  # Keras loses track of it
+    return [
+        trainer.network.weights,
+        trainer.optimizer.variables,
+        [layer.seed_generator.state for layer in layers],
+        carried if product is None else [*carried, product],
+    ]
 
 
 def read(path: str | Path, trainer) -> None:

@@ -1,15 +1,28 @@
-"""Twin: highlevel/storage.py. Weights to and from ``.weights.h5`` files, with h5py alone."""
+"""Twin: highlevel/storage.py. Weights to and from ``.weights.h5`` files, with h5py alone; the state of checkpoints."""
 
 from pathlib import Path
 
 import h5py
 import numpy as np
+import tensorflow as tf
 
 from shared.data.card import DataCard
 from shared.spec import ModelSpec, TrainSpec, slot_names
 from shared.weights import layer_groups, read_card, read_state, written
 
-__all__ = ["read", "write"]
+__all__ = ["read", "variables", "write"]
+
+
+def variables(trainer) -> list[list[tf.Variable]]:
+    """All that the next step depends on, in the groups of ``shared.records.State``: weights, slots, seeds, carried."""
+    means = [part for mean in (trainer.mean_loss, trainer.mean_metric) for part in (mean.total, mean.count)]
+    product = getattr(getattr(trainer.optimizer, "inner", None), "u_product", None)  # ``LossScaleOptimizer`` leaves it out
+    return [
+        trainer.network.weights,
+        trainer.optimizer.variables,
+        trainer.network.seeds,
+        means if product is None else [*means, product],
+    ]
 
 
 def read(path: str | Path, trainer) -> None:

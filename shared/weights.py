@@ -48,19 +48,24 @@ def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]
 def checked_state(state: State, model: ModelSpec, like: State) -> State:
     """``state`` with its weights in the net's dtype and the rest in the shapes and dtypes of ``like``.
 
+    A state that says nothing of what is ``carried`` gets what ``like`` has.
+
     Raises:
-        InputError: weights that do not fit, or another count or shape of slots or seeds.
+        InputError: weights that do not fit, or another count or shape of slots, seeds or sums.
     """
-    rest = [*like.slots, *like.seeds]
-    given = [np.asarray(value) for value in (*state.slots, *state.seeds)]
-    if [value.shape for value in given] != [value.shape for value in rest] or len(state.seeds) != len(like.seeds):
+    parts = {"slots": state.slots, "seeds": state.seeds, "carried": state.carried or like.carried}
+    given = {name: [np.asarray(value) for value in values] for name, values in parts.items()}
+    if any([value.shape for value in values] != [one.shape for one in getattr(like, name)] for name, values in given.items()):
         raise InputError(
             f"A state needs the optimiser's variables, {len(like.slots)}, and the seeds of Dropouts, {len(like.seeds)}. "
             f"Received: {len(state.slots)} and {len(state.seeds)}, or other shapes. "
             "Give what state() of a trainer with the same specs returned."
         )
-    right = [value.astype(one.dtype) for value, one in zip(given, rest, strict=True)]
-    return State(weights=checked(state.weights, model), slots=right[: len(like.slots)], seeds=right[len(like.slots) :])
+    right = {
+        name: [value.astype(one.dtype) for value, one in zip(values, getattr(like, name), strict=True)]
+        for name, values in given.items()
+    }
+    return State(weights=checked(state.weights, model), **right)
 
 
 def layer_groups(model: ModelSpec) -> list[str]:
@@ -108,7 +113,7 @@ def read_state(path: str | Path, model: ModelSpec, state: State) -> State:
                 file.array(f"optimizer/vars/{name}", shape=slot.shape).astype(slot.dtype)
                 for name, slot in zip(names, slots, strict=True)
             ]
-    return State(weights=checked(weights, model), slots=slots, seeds=state.seeds)
+    return State(weights=checked(weights, model), slots=slots, seeds=state.seeds, carried=state.carried)
 
 
 def _check_kind(written_for: ModelSpec, model: ModelSpec, path: str | Path) -> None:
