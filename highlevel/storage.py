@@ -7,7 +7,12 @@ import keras
 from shared.data.card import DataCard
 from shared.weights import read_card, read_state, written
 
-__all__ = ["read", "variables", "write"]
+__all__ = ["arithmetic", "read", "variables", "write"]
+
+
+def arithmetic(trainer) -> str:
+    """Trainings in which this is equal round alike: XLA has its own order of operations, and so has Keras in eager code."""
+    return "xla" if trainer.jit_compile else "keras eager" if trainer.execution == "eager" else "graph"
 
 
 def variables(trainer) -> list[list[keras.Variable]]:

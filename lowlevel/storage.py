@@ -10,7 +10,12 @@ from shared.data.card import DataCard
 from shared.spec import ModelSpec, TrainSpec, slot_names
 from shared.weights import layer_groups, read_card, read_state, written
 
-__all__ = ["read", "variables", "write"]
+__all__ = ["arithmetic", "read", "variables", "write"]
+
+
+def arithmetic(trainer) -> str:
+    """Trainings in which this is equal round alike: XLA has its own order of operations, and so has Keras in eager code."""
+    return "xla" if trainer.jit_compile else "graph"
 
 
 def variables(trainer) -> list[list[tf.Variable]]:

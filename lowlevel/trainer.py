@@ -7,6 +7,7 @@ compiles: nothing (``eager``), one step (``graph``), or all full batches of an e
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from shared.data.card import DataCard
 from shared.feed import Feed, batch, feed
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec
-from shared.weights import checked, checked_state
+from shared.weights import SUMS, checked, checked_state
 
 __all__ = ["Trainer"]
 
@@ -100,7 +101,8 @@ class Trainer:
         given = feed(data, self.model, self.train, validation_data, sample_weight, class_weight)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
         history, sink = records.start(record, self.execution, self.jit_compile)
-        with Keeper(checkpoints_of(checkpoint, resume), resume, self, given, plan) as keeper:
+        checkpoints, rounding = checkpoints_of(checkpoint, resume), storage.arithmetic(self)
+        with Keeper(checkpoints, resume, self, given, plan, rounding) as keeper:
             point, self._point = self._point or Point.start(self.epoch), None
             todo = point.epochs(self.train.epochs if epochs is None else epochs)
             plan.reach(todo.stop)
@@ -317,16 +319,16 @@ class Trainer:
         return records.State(weights=weights, slots=slots, seeds=seeds, carried=carried)
 
     def restore(self, state: records.State) -> None:
-        """Put back what ``state`` gave.
+        """Put back what ``state`` gave, but for what an epoch had added up: every epoch begins anew with that.
 
         Raises:
             InputError: shapes or counts that do not fit; nothing is changed then.
         """
         state = checked_state(state, self.model, self.state())
-        values = (state.weights, state.slots, state.seeds, state.carried)
-        for group, given in zip(storage.variables(self), values, strict=True):
-            for variable, value in zip(group, given, strict=True):
-                variable.assign(value)
+        *groups, carried = storage.variables(self)
+        values = [*state.weights, *state.slots, *state.seeds, *state.carried[SUMS:]]
+        for variable, value in zip([*chain(*groups), *carried[SUMS:]], values, strict=bool(state.carried)):
+            variable.assign(value)
 
     def continue_from(self, point: Point) -> None:
         """Stand where a training was left, within an epoch too; the next ``fit``, which must be that training, goes on there.

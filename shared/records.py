@@ -29,8 +29,8 @@ CURVES = ("accuracy", "loss", "mean_absolute_error", "val_accuracy", "val_loss",
 class State:
     """Everything that the next step depends on: weights and the optimiser's variables, both in Keras's order, for each Dropout
     its seed and its count of calls, int64 (2,), and what is ``carried`` beside them: of the epoch under way loss, count, metric
-    and count as added up so far, float32 () each, and the product of a Nadam that Keras's loss scaling wraps and leaves out of
-    its list. A state without ``carried`` says nothing of these."""
+    and count as added up so far, float32 () each; then the product of a Nadam that Keras's loss scaling wraps and leaves out of
+    its list, or what the NumPy rung keeps in float64 and hands out rounded. Without ``carried`` nothing is said of these."""
 
     weights: list[np.ndarray]
     slots: list[np.ndarray]

@@ -21,6 +21,8 @@ from shared.files import check_writable
 from shared.records import State
 from shared.spec import ModelSpec, TrainSpec
 
+SUMS = 4  # of what a state carries: loss, count, metric, count of the epoch under way
+
 
 def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]:
     """Copies of ``weights`` in the net's dtype.
@@ -48,12 +50,12 @@ def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]
 def checked_state(state: State, model: ModelSpec, like: State) -> State:
     """``state`` with its weights in the net's dtype and the rest in the shapes and dtypes of ``like``.
 
-    A state that says nothing of what is ``carried`` gets what ``like`` has.
+    What another kind of trainer carries is left out: a step from the other's weights and slots needs none of it.
 
     Raises:
-        InputError: weights that do not fit, or another count or shape of slots, seeds or sums.
+        InputError: weights that do not fit, or another count or shape of slots or seeds.
     """
-    parts = {"slots": state.slots, "seeds": state.seeds, "carried": state.carried or like.carried}
+    parts = {"slots": state.slots, "seeds": state.seeds}
     given = {name: [np.asarray(value) for value in values] for name, values in parts.items()}
     if any([value.shape for value in values] != [one.shape for one in getattr(like, name)] for name, values in given.items()):
         raise InputError(
@@ -65,7 +67,8 @@ def checked_state(state: State, model: ModelSpec, like: State) -> State:
         name: [value.astype(one.dtype) for value, one in zip(values, getattr(like, name), strict=True)]
         for name, values in given.items()
     }
-    return State(weights=checked(state.weights, model), **right)
+    fits = [np.shape(value) for value in state.carried] == [np.shape(value) for value in like.carried]
+    return State(weights=checked(state.weights, model), carried=list(state.carried) if fits else [], **right)
 
 
 def layer_groups(model: ModelSpec) -> list[str]:

@@ -1,6 +1,5 @@
-"""What happens to checkpoints during one call of ``fit``: read one at the beginning, write some on the way, stop where asked."""
+"""What happens to checkpoints during one call of ``fit``: one is read at the beginning, and some are written on the way."""
 
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
@@ -8,11 +7,11 @@ from typing import Any
 
 from shared.batches import BatchPlan
 from shared.checkpoints.folder import Checkpoints
-from shared.checkpoints.identity import check_identity, identity
+from shared.checkpoints.identity import identity
 from shared.checkpoints.memory import memories_of, put_back
 from shared.checkpoints.point import Point
-from shared.checkpoints.sealed import Sealed, sealed
-from shared.checkpoints.signals import Signals
+from shared.checkpoints.sealed import Sealed
+from shared.checkpoints.session import Content, Session
 from shared.feed import Feed
 from shared.records import History
 
@@ -22,41 +21,41 @@ LOOK = 100  # steps at most that a whole-epoch graph makes before it is seen whe
 class Keeper:
     """Keeps the checkpoints of one call of ``fit``, for as long as the block runs; does nothing where ``checkpoints`` is None.
 
-    ``trainer`` offers ``state()``, ``epoch`` and ``continue_from(point)``. On entering, the trainer takes up the newest
-    checkpoint where the training is to ``resume``.
+    On entering, the trainer takes up the newest checkpoint where the training is to ``resume``.
+
+    Args:
+        trainer: has ``model``, ``train``, ``epoch``, ``state()`` and ``continue_from(point)``.
+        arithmetic: what else decides the bits, beside the specs: see ``arithmetic`` in ``storage.py`` of the wings.
     """
 
-    def __init__(self, checkpoints: Checkpoints | None, resume: bool, trainer: Any, given: Feed, plan: BatchPlan) -> None:
-        self.checkpoints, self.resume, self.trainer, self.plan = checkpoints, resume, trainer, plan
-        self._signals, self._stack = Signals(), ExitStack()
-        self._first, self._written, self._path = 0, time.monotonic(), ""
-        self._history = History()
-        self._callbacks: Sequence[Any] = ()
+    def __init__(
+        self, checkpoints: Checkpoints | None, resume: bool, trainer: Any, given: Feed, plan: BatchPlan, arithmetic: str
+    ) -> None:
+        self.trainer, self.steps = trainer, plan.steps
+        self._session: Session | None = None
         if checkpoints is not None:
-            jit = {"jit_compile": trainer.jit_compile}
-            self._training = identity(trainer.model, trainer.train, given, plan, **jit)
+            training = identity(trainer.model, trainer.train, given, plan, arithmetic=arithmetic)
+            self._session = Session(checkpoints, resume, training, plan.steps)
+        self._first, self._history = 0, History()
+        self._callbacks: Sequence[Any] = ()
 
     def __enter__(self) -> "Keeper":
-        if self.checkpoints is not None:
-            self._stack.enter_context(self.checkpoints.held(self.resume))
-            point = self.checkpoints.newest(self._read) if self.resume else None
-            if point is not None:
-                self.checkpoints.say(f"resumed after {self._where(point.epoch, point.step)}, from {self._path}")
-                self.trainer.continue_from(point)
-            self._stack.enter_context(self._signals)
+        if self._session is not None:
+            with ExitStack() as stack:  # where a checkpoint is refused, the folder is given back
+                stack.enter_context(self._session)
+                point = self._session.newest(self._read)
+                if point is not None:
+                    self.trainer.continue_from(point)
+                stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self._stack.__exit__(kind, error, traceback)
+        if self._session is not None:
+            self._session.__exit__(kind, error, traceback)
 
-    def _read(self, found: Sealed) -> Point:
-        check_identity(found, self._training)
-        point = Point.from_file(found, self.trainer.state(), self.plan.steps)
-        found.check_all_fetched()
-        if found.header["steps"] != point.epoch * self.plan.steps + point.step:
-            raise found.error("a count of steps at odds with its epoch")
-        self._path = str(found.path)
-        return point
+    def _read(self, found: Sealed) -> tuple[int, int, Point]:
+        point = Point.from_file(found, self.trainer.state(), self.steps)
+        return point.epoch, point.step, point
 
     def begin(self, point: Point, history: History, callbacks: Sequence[Any]) -> None:
         """The training begins, or goes on: history and callbacks get back what they had at that point."""
@@ -67,32 +66,26 @@ class Keeper:
     @property
     def by_epochs(self) -> bool:
         """Whether nobody needs to look within an epoch."""
-        return self.checkpoints is None or self.checkpoints.before_next(0) is None
+        return self._session is None or self._session.checkpoints.before_next(0) is None
 
     def reach(self, step: int) -> int:
         """How many steps of the epoch may be done before somebody must look; ``step`` are done."""
-        if self.checkpoints is None:
-            return self.plan.steps
-        after = self.checkpoints.before_next(self.trainer.epoch * self.plan.steps + step) or LOOK
-        return min(step + min(after, LOOK), self.plan.steps)
+        if self._session is None:
+            return self.steps
+        after = self._session.checkpoints.before_next(self.trainer.epoch * self.steps + step) or LOOK
+        return min(step + min(after, LOOK), self.steps)
 
     def after_step(self, step: int) -> None:
         """So many steps of the epoch are done."""
-        if self.checkpoints is not None and step < self.plan.steps:
-            self._look(step, at_epoch_end=False, last=False, stopped=False)
+        if self._session is not None and step < self.steps:
+            self._session.look(self.trainer.epoch, step, lambda: self._content(step, stopped=False))
 
     def after_epoch(self, last: bool, stopped: bool) -> None:
         """An epoch has ended and its callbacks were called; ``last``: the training ends, ``stopped``: since one asked for it."""
-        if self.checkpoints is not None:
-            self._look(0, at_epoch_end=True, last=last, stopped=stopped)
+        if self._session is not None:
+            self._session.look(self.trainer.epoch, 0, lambda: self._content(0, stopped), last)
 
-    def _look(self, step: int, at_epoch_end: bool, last: bool, stopped: bool) -> None:
-        assert self.checkpoints is not None
-        steps = self.trainer.epoch * self.plan.steps + step
-        asked = self._signals.asked is not None
-        due = self.checkpoints.due(steps, at_epoch_end, self._written) or (last and self.checkpoints.every is not None)
-        if not (due or asked):
-            return
+    def _content(self, step: int, stopped: bool) -> Content:
         state = self.trainer.state()
         point = Point(
             state=state,
@@ -103,13 +96,4 @@ class Keeper:
             stopped=stopped,
             memories=memories_of(self._callbacks, state.weights),
         )
-        header, arrays = point.to_file()
-        path = self.checkpoints.write(steps, sealed({"training": self._training, "steps": steps, **header}, arrays))
-        self._written = time.monotonic()
-        if asked:
-            if path is not None:
-                self.checkpoints.say(f"left after {self._where(point.epoch, step)}, in {path}; resume to go on")
-            self._signals.obey()
-
-    def _where(self, epoch: int, step: int) -> str:
-        return f"epoch {epoch}" if not step else f"step {step} of {self.plan.steps} in epoch {epoch + 1}"
+        return point.to_file()

@@ -20,7 +20,7 @@ from shared.data import as_rows
 from shared.feed import batch, feed
 from shared.rungs import check_rung
 from shared.spec import ModelSpec, TrainSpec
-from shared.weights import checked, checked_state
+from shared.weights import SUMS, checked, checked_state
 
 
 def through_float32(value: float) -> float:
@@ -62,7 +62,7 @@ class _Means:
     def of(cls, carried: Sequence[np.ndarray]) -> "_Means":
         """Those that ``carried`` gave."""
         means = cls()
-        means.totals, means.count = np.array(carried[::2], np.float32), np.float32(carried[1])
+        means.totals, means.count = np.array(carried[:SUMS:2], np.float32), np.float32(carried[1])
         return means
 
 
@@ -107,6 +107,10 @@ class Trainer(ABC):
     @abstractmethod
     def _get(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """What ``_put`` sets."""
+
+    def _hidden(self) -> list[np.ndarray]:
+        """What ``state`` must carry because the weights and slots that it hands out are rounded."""
+        return []
 
     @abstractmethod
     def _step(self, X: np.ndarray, labels: np.ndarray) -> Step:
@@ -220,7 +224,7 @@ class Trainer(ABC):
                 np.array(self.learning_rate, np.float32),
                 *(slot.astype(dtype) for slot in _rows(slots, len(self.train.slots))),
             ],
-            carried=self._means.carried,
+            carried=[*self._means.carried, *self._hidden()],
         )
 
     def restore(self, state: records.State) -> None:
@@ -231,7 +235,6 @@ class Trainer(ABC):
         """
         state = checked_state(state, self.model, self.state())
         self.iteration, self.learning_rate = int(state.slots[0]), np.float32(state.slots[1])
-        self._means = _Means.of(state.carried)
         self._put(_columns(state.weights), _columns(state.slots[2:]))
 
     def continue_from(self, point: Point) -> None:
@@ -253,8 +256,11 @@ class Trainer(ABC):
 
 
 def _columns(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """kernel (inputs, units) to W (units, inputs), bias (units,) to b (units, 1)."""
-    return [array.T if array.ndim == 2 else array[:, None] for array in arrays]
+    """kernel (inputs, units) to W (units, inputs), bias (units,) to b (units, 1).
+
+    Row after row in memory, as an update leaves them: a product with the same numbers in another layout may round otherwise.
+    """
+    return [np.ascontiguousarray(array.T) if array.ndim == 2 else array[:, None] for array in arrays]
 
 
 def _rows(arrays: Sequence[np.ndarray], each: int = 1) -> list[np.ndarray]:
