@@ -105,10 +105,10 @@ class Trainer:
         given = feed(data, self.model, self.train, validation_data, sample_weight, class_weight)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
         history, sink = records.start(record, self.execution, self.jit_compile)
-        checkpoints, rounding = checkpoints_of(checkpoint, resume), storage.arithmetic(self)
-        with Keeper(checkpoints, resume, self, given, plan, rounding) as keeper:
+        checkpoints, count = checkpoints_of(checkpoint, resume), self.train.epochs if epochs is None else epochs
+        with Keeper(checkpoints, resume, self, given, plan, count, storage.arithmetic(self)) as keeper:
             point, self._point = self._point or Point.start(self.epoch), None
-            todo = point.epochs(self.train.epochs if epochs is None else epochs)
+            todo = point.epochs(count)
             plan.reach(todo.stop)
             self._watch_steps(sink is not None, given.y.shape[1:])
             self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card

@@ -13,13 +13,12 @@ from lockstep.environment import environment
 from lockstep.floor import measure
 from lockstep.report import Outcome, Pair, Report
 from lockstep.sides import Side, sides_of
-from lockstep.stand import ComparisonKeeper, Stand, StandFile
+from lockstep.stand import ComparisonKeeper, Stand, StandFile, identity_of
 from lockstep.streams import together
 from lockstep.verdict import judge
 from shared.batches import BatchPlan, plan_of
 from shared.checkpoints import Checkpoints
 from shared.checkpoints.folder import checkpoints_of
-from shared.checkpoints.identity import digest, identity
 from shared.checkpoints.session import Session
 from shared.data import Dataset
 from shared.errors import InputError
@@ -90,7 +89,7 @@ def compare(
         keeper = None
         if checkpoints is not None:
             training = identity_of(model, train, given, plan, [side.name for side in (*others, reference)], weights)
-            session = stack.enter_context(Session(checkpoints, resume, training, plan.steps))
+            session = stack.enter_context(Session(checkpoints, resume, training, plan.steps, train.epochs))
             file = StandFile(model, train, plan, 0 if given.x_test is None else len(given.x_test), starts)
             keeper = ComparisonKeeper(session, file, stand, train.epochs)
             stand = keeper.stand
@@ -133,19 +132,6 @@ def compare(
         environment=environment(),
         seconds=before + time.perf_counter() - began,
     )
-
-
-def identity_of(
-    model: ModelSpec,
-    train: TrainSpec,
-    given: Feed,
-    plan: BatchPlan,
-    sides: Sequence[str],
-    weights: Sequence[np.ndarray] | None = None,
-) -> dict[str, Any]:
-    """Whose a checkpoint of a comparison is; ``weights``: None where the reference draws them from the seed."""
-    first = "drawn" if weights is None else [digest(weight) for weight in checked(weights, model)]
-    return identity(model, train, given, plan, sides=list(sides), first=first)
 
 
 def _work(trainer: Any, given: Feed, plan: BatchPlan, histories: list, at: int):

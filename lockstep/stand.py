@@ -14,12 +14,29 @@ from lockstep.divergence import Divergence, Gap, Gaps, Names, Tally
 from lockstep.traces.layout import Layout
 from shared.batches import BatchPlan
 from shared.checkpoints import Point
+from shared.checkpoints.identity import digest, identity
 from shared.checkpoints.point import read_state, state_arrays
 from shared.checkpoints.sealed import Sealed
 from shared.checkpoints.session import Content, Session
+from shared.feed import Feed
 from shared.records import CURVES, STAGES, EpochRecord, History, Record, State, StepRecord
 from shared.spec import ModelSpec, TrainSpec
 from shared.spec.rules import whole
+from shared.weights import checked
+
+
+def identity_of(
+    model: ModelSpec,
+    train: TrainSpec,
+    given: Feed,
+    plan: BatchPlan,
+    sides: Sequence[str],
+    weights: Sequence[np.ndarray] | None = None,
+) -> dict[str, Any]:
+    """Whose a checkpoint of a comparison is; ``weights``: None where the reference draws them from the seed."""
+    first = "drawn" if weights is None else [digest(weight) for weight in checked(weights, model)]
+    return identity(model, train, given, plan, sides=list(sides), first=first)
+
 
 _SCALARS = ("max_abs", "max_ulp", "tensors", "numbers", "steps", "epochs")
 

@@ -147,7 +147,7 @@ class Checkpoints:
             InputError: as for ``check``; or another process is training there.
         """
         self.check(resume)
-        folder = Path(self.folder)
+        folder, made = Path(self.folder), not os.path.lexists(self.folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = os.open(folder, os.O_RDONLY)
@@ -169,6 +169,9 @@ class Checkpoints:
             yield
         finally:
             os.close(lock)
+            if made:
+                with suppress(OSError):  # something is in it, as a rule
+                    folder.rmdir()
 
     def write(self, steps: int, content: bytes) -> Path | None:
         """Write a checkpoint and remove those that are too many; None, and all older ones stay, where it cannot be written."""

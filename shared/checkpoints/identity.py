@@ -11,7 +11,7 @@ from shared.checkpoints.folder import OtherTraining
 from shared.checkpoints.sealed import Sealed
 from shared.feed import Feed
 from shared.spec import ModelSpec, TrainSpec
-from shared.spec.rules import line
+from shared.spec.rules import line, whole
 
 
 def identity(model: ModelSpec, train: TrainSpec, given: Feed, plan: BatchPlan, **more: Any) -> dict[str, Any]:
@@ -47,12 +47,13 @@ def _plan(plan: BatchPlan) -> dict[str, Any]:
     return {"seed": int(plan.seed), "shuffle": bool(plan.shuffle), "first": digest(plan.order(0))}
 
 
-def check_identity(sealed: Sealed, ours: dict[str, Any]) -> None:
-    """Refuse another training's checkpoint.
+def check_identity(sealed: Sealed, ours: dict[str, Any], epochs: int) -> None:
+    """Refuse another training's checkpoint, and one that is further than ``epochs``.
 
     Raises:
         OtherTraining: one line that says in what it differs.
     """
+    reached = _reached(sealed.header)
     found = _difference("", sealed.header.get("training"), ours)
     if found is not None:
         where, theirs, wanted = found
@@ -60,6 +61,18 @@ def check_identity(sealed: Sealed, ours: dict[str, Any]) -> None:
             f"A training goes on from its own checkpoints. Received: {str(sealed.path)!r}, of a training with {where} "
             f"{line(theirs)}, not {line(wanted)}. Train as that one was begun, or name another folder."
         )
+    if reached > epochs:
+        raise OtherTraining(
+            f"A training goes on to an epoch that it has not ended. Received: epochs={epochs}, and {str(sealed.path)!r}, which "
+            f"has reached epoch {reached}. Use more epochs, or name another folder."
+        )
+
+
+def _reached(header: dict[str, Any]) -> int:
+    """The epoch under way, or else the last one; 0 of a header without."""
+    counts: dict[str, Any] = {name: header.get(name) for name in ("epoch", "step", "first")}
+    epoch, step, first = (value if whole(value, 0) else 0 for value in counts.values())
+    return epoch - first + bool(step)
 
 
 def _difference(where: str, theirs: Any, ours: Any) -> tuple[str, str, str] | None:

@@ -25,17 +25,25 @@ class Keeper:
 
     Args:
         trainer: has ``model``, ``train``, ``epoch``, ``state()`` and ``continue_from(point)``.
+        epochs: how many are to be trained.
         arithmetic: what else decides the bits, beside the specs: see ``arithmetic`` in ``storage.py`` of the wings.
     """
 
     def __init__(
-        self, checkpoints: Checkpoints | None, resume: bool, trainer: Any, given: Feed, plan: BatchPlan, arithmetic: str
+        self,
+        checkpoints: Checkpoints | None,
+        resume: bool,
+        trainer: Any,
+        given: Feed,
+        plan: BatchPlan,
+        epochs: int,
+        arithmetic: str,
     ) -> None:
         self.trainer, self.steps = trainer, plan.steps
         self._session: Session | None = None
         if checkpoints is not None:
             training = identity(trainer.model, trainer.train, given, plan, arithmetic=arithmetic)
-            self._session = Session(checkpoints, resume, training, plan.steps)
+            self._session = Session(checkpoints, resume, training, plan.steps, epochs)
         self._first, self._history = 0, History()
         self._callbacks: Sequence[Any] = ()
 

@@ -23,10 +23,12 @@ class Session:
     Args:
         training: the identity that a checkpoint must have.
         steps: how many an epoch has.
+        epochs: how many there are to be.
     """
 
-    def __init__(self, checkpoints: Checkpoints, resume: bool, training: dict[str, Any], steps: int) -> None:
+    def __init__(self, checkpoints: Checkpoints, resume: bool, training: dict[str, Any], steps: int, epochs: int) -> None:
         self.checkpoints, self.resume, self.training, self.steps = checkpoints, resume, training, steps
+        self.epochs = epochs
         self._stack, self._signals, self._written = ExitStack(), Signals(), time.monotonic()
 
     def __enter__(self) -> "Session":
@@ -48,7 +50,7 @@ class Session:
         """
 
         def checked(found: Sealed) -> _T:
-            check_identity(found, self.training)
+            check_identity(found, self.training, self.epochs)
             epoch, step, made = read(found)
             found.check_all_fetched()
             if found.header["steps"] != epoch * self.steps + step:
