@@ -35,7 +35,7 @@ def identity_of(
 ) -> dict[str, Any]:
     """Whose a checkpoint of a comparison is; ``weights``: None where the reference draws them from the seed."""
     first = "drawn" if weights is None else [digest(weight) for weight in checked(weights, model)]
-    return identity(model, train, given, plan, sides=list(sides), first=first)
+    return identity("comparison", model, train, given, plan, sides=list(sides), first=first)
 
 
 _SCALARS = ("max_abs", "max_ulp", "tensors", "numbers", "steps", "epochs")

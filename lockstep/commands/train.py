@@ -41,7 +41,7 @@ def run(given: argparse.Namespace) -> int:
     check_path(given.out)
     rows = feed(data, model, train)
     plan = plan_of(None, len(rows.x), train.batch_size, train.seed, train.shuffle)
-    checkpoints = checkpoints_for(given, identity(model, train, rows, plan, arithmetic="graph"), train.epochs)
+    checkpoints = checkpoints_for(given, identity("training", model, train, rows, plan, arithmetic="graph"), train.epochs)
     with quiet_import():
         from lockstep.environment import environment
 

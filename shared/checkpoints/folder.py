@@ -99,7 +99,7 @@ class Checkpoints:
         """
         folder = Path(self.folder)
         try:
-            while not os.path.lexists(folder):
+            while not _is_there(folder):
                 folder = folder.parent
             if not folder.is_dir():
                 raise NotADirectoryError(None, "is no folder")
@@ -221,6 +221,15 @@ def checkpoints_of(given: "Checkpoints | str | os.PathLike[str] | None", resume:
 def _steps(path: Path) -> int:
     found = _NAME.fullmatch(path.name)
     return int(found[1]) if found else -1
+
+
+def _is_there(path: Path) -> bool:
+    """As ``os.path.lexists``, but for what can be no path."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _unusable(folder: Path, error: Exception) -> InputError:

@@ -14,8 +14,8 @@ from shared.spec import ModelSpec, TrainSpec
 from shared.spec.rules import line, whole
 
 
-def identity(model: ModelSpec, train: TrainSpec, given: Feed, plan: BatchPlan, **more: Any) -> dict[str, Any]:
-    """What must be equal in the training that goes on, as JSON holds it.
+def identity(kind: str, model: ModelSpec, train: TrainSpec, given: Feed, plan: BatchPlan, **more: Any) -> dict[str, Any]:
+    """What must be equal in the training that goes on, as JSON holds it; ``kind``: training or comparison.
 
     The wing is no part of it, nor is the form, as neither changes a bit; nor are the epochs: a training of 40 is the beginning
     of one of 60.
@@ -23,6 +23,7 @@ def identity(model: ModelSpec, train: TrainSpec, given: Feed, plan: BatchPlan, *
     settings = {name: value for name, value in train.to_dict().items() if name != "epochs"}
     arrays = {"x": given.x, "y": given.y, "weights": given.weights, "x_test": given.x_test, "y_test": given.y_test}
     found = {
+        "kind": kind,
         "model": model.to_dict(),
         "train": settings,
         "data": {name: None if array is None else digest(array) for name, array in arrays.items()},

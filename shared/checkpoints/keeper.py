@@ -42,7 +42,7 @@ class Keeper:
         self.trainer, self.steps = trainer, plan.steps
         self._session: Session | None = None
         if checkpoints is not None:
-            training = identity(trainer.model, trainer.train, given, plan, arithmetic=arithmetic)
+            training = identity("training", trainer.model, trainer.train, given, plan, arithmetic=arithmetic)
             self._session = Session(checkpoints, resume, training, plan.steps, epochs)
         self._first, self._history = 0, History()
         self._callbacks: Sequence[Any] = ()
