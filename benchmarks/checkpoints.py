@@ -1,8 +1,8 @@
 """What a checkpoint costs: its bytes, the time to take the state, to make the file and to bring it to the disk; and what an epoch
 costs with a checkpoint at its end, against one without.
 
-``python benchmarks/checkpoints.py [ROUNDS]``. The net of the digits and the larger one of the hand signs' size, Adam. Ratios are of
-trainings that run in turn; the time of an epoch is the slope between a training of 1 and one of 11 epochs.
+``python benchmarks/checkpoints.py [ROUNDS]``. The net of the digits and that of the hand signs, Adam. Ratios are of trainings
+that run in turn; the time of an epoch is the slope between a training of 1 and one of 11 epochs.
 """
 
 import os

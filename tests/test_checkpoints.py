@@ -48,8 +48,17 @@ BUSY = Grown(  # much of what has a memory of its own, in one net
     (*NORMALISED[:3], *DROPPED[2:3], *NORMALISED[3:]),
     {"optimizer": "adam", "gradient_accumulation_steps": 3, "use_ema": True, "ema_overwrite_frequency": 2},
 )
-CASES = [case for case in GROWN if case.name in ("everything-rmsprop", "adamw-ema", "float16", "lion-decay")] + [WRAPPED, BUSY]
-REST = [case for case in GROWN if case not in CASES]
+DEAR = [WRAPPED, BUSY]
+ONE_OF_EACH = (
+    "batch-normalisation",
+    "everything-rmsprop",
+    "adagrad-global-norm",
+    "adamw-ema",
+    "lion-decay",
+    "nadam-clipped",
+    "float16",
+)
+MANY = [case for case in GROWN if case.name in ONE_OF_EACH]
 
 
 def rows_of(case):
@@ -98,21 +107,38 @@ def resume_everywhere(wing, case, folder, **form):
 
 
 @BOTH
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", DEAR, ids=str)
 def test_every_step_can_be_gone_on_from(wing, case, tmp_path):
     resume_everywhere(wing, case, tmp_path)
 
 
+@pytest.mark.parametrize("case", MANY, ids=str)
+def test_every_optimiser_goes_on_in_the_other_wing(case, tmp_path):
+    """What one wing left at each of its steps, the other finishes."""
+    data, test = rows_of(case)
+    options = {"validation_data": test, "epochs": 2, **case.options}
+    trainers = {name: wing.Trainer(case.model, case.train) for name, wing in WINGS.items()}
+    ends = []
+    for name, trainer in trainers.items():
+        history = trainer.fit(data, checkpoint=Checkpoints(tmp_path / name, every=1, keep=99), **options)
+        ends.append(bits(trainer, history))
+    assert ends[0] == ends[1]
+    for name, other in (("low", "high"), ("high", "low")):
+        for path in Checkpoints(tmp_path / name).paths():
+            history = trainers[other].fit(data, checkpoint=alone(path, tmp_path / "one"), resume=True, **options)
+            assert bits(trainers[other], history) == ends[0], path
+
+
 @pytest.mark.long
 @BOTH
-@pytest.mark.parametrize("case", REST, ids=str)
-def test_every_step_of_all_other_cases(wing, case, tmp_path):
+@pytest.mark.parametrize("case", GROWN, ids=str)
+def test_every_step_of_all_cases(wing, case, tmp_path):
     resume_everywhere(wing, case, tmp_path)
 
 
 @pytest.mark.long
 @BOTH
-@pytest.mark.parametrize("case", [*QUICK, *CASES], ids=str)
+@pytest.mark.parametrize("case", [*QUICK, *DEAR], ids=str)
 @pytest.mark.parametrize("form", ["eager", "graph", "epoch", "graph-xla", "epoch-xla"])
 def test_every_step_in_every_form(wing, form, case, tmp_path):
     if not isinstance(case, Grown):
@@ -121,18 +147,12 @@ def test_every_step_in_every_form(wing, form, case, tmp_path):
     resume_everywhere(wing, case, tmp_path, execution=execution, jit_compile=bool(xla))
 
 
-@BOTH
-@pytest.mark.parametrize(("form", "xla"), [("eager", False), ("graph", True), ("epoch", True)])
-def test_every_step_in_other_forms(wing, form, xla, tmp_path):
-    resume_everywhere(wing, BUSY, tmp_path, execution=form, jit_compile=xla)
-
-
 # ----------------------------------------------------------------------------------------------------------- callbacks
 
 
 def stopping(wing, callbacks):
     """A training that stops early, and puts its best weights back."""
-    train = replace(TRAIN, optimizer="sgd", learning_rate=0.5, momentum=0.9, epochs=30)
+    train = replace(TRAIN, optimizer="sgd", learning_rate=0.1, momentum=0.9, epochs=30)
     trainer = WINGS[wing].Trainer(SMALL, train)
     return trainer, lambda **more: trainer.fit(DATA, validation_data=TEST, callbacks=callbacks, **more)
 
@@ -144,7 +164,7 @@ def test_early_stopping_goes_on_waiting(wing, tmp_path):
 
     trainer, fit = stopping(wing, [early()])
     expected = bits(trainer, fit())
-    assert 4 < len(expected[1]["loss"]) < 30
+    assert 3 < len(expected[1]["loss"]) < 30
     trainer, fit = stopping(wing, [early()])
     assert bits(trainer, fit(checkpoint=Checkpoints(tmp_path / "all", every=3, keep=99))) == expected
     paths = Checkpoints(tmp_path / "all").paths()
@@ -555,13 +575,13 @@ def flat(record):
     }
 
 
-@pytest.mark.parametrize("sides", ["epoch,keras", "numpy,tf1,epoch"])
+@pytest.mark.parametrize("sides", ["numpy,epoch,keras"])
 def test_a_comparison_goes_on_with_all_that_it_has_found(sides, tmp_path):
     expected = compared(sides)
     assert compared(sides, checkpoint=Checkpoints(tmp_path / "all", every=1, keep=99)) == expected
     paths = Checkpoints(tmp_path / "all").paths()
     assert len(paths) == 7  # none after the last moment
-    for path in paths if sides == "epoch,keras" else paths[1:5:3]:
+    for path in paths[1:5:2]:
         lines = []
         found = Checkpoints(alone(path, tmp_path / "one"), tell=lines.append)
         assert compared(sides, checkpoint=found, resume=True) == expected, path.name
@@ -578,7 +598,9 @@ def test_a_comparison_goes_on_with_all_that_it_has_found(sides, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("sides", ["tf2,tf2-graph,eager,numpy", "graph-xla,epoch-xla,keras-xla", "epoch-xla,epoch"])
+@pytest.mark.parametrize(
+    "sides", ["epoch,keras", "tf1,tf2,tf2-graph,eager,numpy", "graph-xla,epoch-xla,keras-xla", "epoch-xla,epoch"]
+)
 def test_a_comparison_of_other_sides_goes_on(sides, tmp_path):
     expected = compared(sides)
     compared(sides, checkpoint=Checkpoints(tmp_path / "all", every=1, keep=99))
@@ -643,6 +665,7 @@ def test_ctrl_c_of_train_leaves_a_checkpoint_beside_the_net_that_resume_finds(fo
         assert all(left[name][()].tobytes() == right[name][()].tobytes() for name in names)
 
 
+@pytest.mark.long
 def test_a_comparison_that_was_terminated_goes_on(folder):
     compare = ("compare", "good.h5", "--epochs", "30", "--batch-size", "2")
     kept = ("--checkpoint", "compared", "--every", "10")
