@@ -195,11 +195,11 @@ class Child:
         self.said += heard
         return heard
 
-    def wait_for(self, marks, seconds=60.0):
-        """Whether one of the marks arrives as the last."""
+    def wait_for(self, mark, seconds=60.0):
+        """Whether the mark arrives, and nothing after it yet."""
         until = time.monotonic() + seconds
         while not self.ended and time.monotonic() < until:
-            if self.listen(0.05)[-1:] in marks and self.said:
+            if self.listen(0.05).endswith(mark):
                 return True
         return False
 
