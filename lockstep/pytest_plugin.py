@@ -19,11 +19,14 @@ def assert_lockstep() -> Callable[..., Any]:
 
     def check(*arguments: Any, require: str = "round-off", run: Callable | None = None, **options: Any) -> Any:
         import lockstep
+        from lockstep.auditing.by_step import in_lockstep
 
-        finding = lockstep.audit(*arguments, **options) if run is None else lockstep.audit_run(run, *arguments, **options)
-        if not finding.meets(require):
-            pytest.fail(f"the loop is not in lockstep with Keras\n{finding}", pytrace=False)
-        return finding
+        try:
+            if run is None:
+                return lockstep.assert_lockstep(*arguments, require=require, **options)
+            return in_lockstep(lockstep.audit_run(run, *arguments, **options), require)
+        except AssertionError as error:
+            pytest.fail(str(error), pytrace=False)
 
     return check
 

@@ -4,7 +4,9 @@ The loops here are written out by hand, from the equations; none of them uses ``
 """
 
 import json
+import re
 import textwrap
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,7 +15,9 @@ import tensorflow as tf
 from conftest import small_data
 
 import lockstep
+from lockstep.auditing.faults import FAULTS
 from lockstep.cli import main
+from lockstep.traps import loops
 from shared import InputError
 
 RATE = 0.1
@@ -543,3 +547,167 @@ def test_files_that_cannot_be_audited_get_one_line(tmp_path, capsys, text, says)
     assert printed.out == ""
     assert len(printed.err.strip().splitlines()) == 1
     assert says in printed.err
+
+
+def test_variables_of_a_narrower_type_start_from_the_same_numbers():
+    """float32 beside a float64 model: a note, and no alarm."""
+    wide = keras.DTypePolicy("float64")
+    layers = [keras.layers.Dense(6, "relu", dtype=wide, name="hidden"), keras.layers.Dense(5, dtype=wide, name="out")]
+    model = keras.Sequential([keras.Input((12,), dtype="float64", name="x"), *layers], name="wide")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, name="loss", dtype="float64")
+    model.compile(keras.optimizers.SGD(RATE, name="sgd"), loss)
+    before = [weight.value.numpy() for weight in model.weights]
+    variables = [tf.Variable(tf.zeros(weight.shape)) for weight in model.weights]
+
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, net(variables, tf.cast(x, "float32"))))
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            variable.assign_sub(RATE * gradient)
+        return loss
+
+    finding = audited(step, variables, model)
+    assert finding.verdict == "round-off"
+    assert any(note.startswith("dtype:") for note in finding.notes)
+    assert all(a.tobytes() == b.value.numpy().tobytes() for a, b in zip(before, model.weights, strict=True))
+
+
+# -------------------------------------------------------------------------------------- what cannot be compared or told apart
+
+
+def with_dropout():
+    layers = [
+        keras.layers.Dense(16, "relu", kernel_initializer=keras.initializers.GlorotUniform(1), name="hidden"),
+        keras.layers.Dropout(0.4, seed=1, name="drop"),
+        keras.layers.Dense(5, kernel_initializer=keras.initializers.GlorotUniform(2), name="out"),
+    ]
+    model = keras.Sequential([keras.Input((12,), name="x"), *layers], name="dropping")
+    model.compile(keras.optimizers.SGD(RATE, name="sgd"), keras.losses.SparseCategoricalCrossentropy(from_logits=True, name="l"))
+    return model
+
+
+def dropping(model, factor=1.0):
+    """Gradient descent by hand, with masks from a generator of its own."""
+    variables = [tf.Variable(tf.zeros_like(weight.value)) for weight in model.trainable_variables]
+    masks = tf.random.Generator.from_seed(9)
+
+    def step(x, y):
+        kept = tf.cast(masks.uniform((len(x), 16)) >= 0.4, "float32") / 0.6
+        with tf.GradientTape() as tape:
+            logits = tf.nn.relu(x @ variables[0] + variables[1]) * kept @ variables[2] + variables[3]
+            loss = factor * tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            variable.assign_sub(RATE * gradient)
+        return loss
+
+    return step, variables
+
+
+def test_masks_of_the_loops_own_are_a_note_and_no_alarm():
+    model = with_dropout()
+    finding = audited(*dropping(model), model)
+    assert [cause.code for cause in finding.causes] == ["dropout-mask"]
+    assert finding.verdict == "alike"
+    assert finding.meets("round-off")
+    assert not finding.meets("identical")
+
+
+def test_a_mistake_beside_masks_of_its_own_is_no_note():
+    model = with_dropout()
+    finding = audited(*dropping(model, factor=1.2), model, steps=20)
+    assert "dropout-mask" not in [cause.code for cause in finding.causes]
+    assert not finding.meets("round-off")
+
+
+def test_a_run_that_starts_from_weights_of_its_own_is_told_so():
+    """The weights before the first step are not yielded; they are found by going back."""
+    model = reference()
+
+    def run(weights, x, y):
+        inner = own_batches(model)
+        yield from inner([weight * 1.5 + 0.01 for weight in weights], x, y)
+
+    finding = ran(run, model)
+    assert finding.causes[0].code == "initial-weights"
+    assert "going back" in finding.causes[0].evidence[0]
+    x, y = data()
+    model.set_weights([weight * 1.5 + 0.01 for weight in model.get_weights()])
+    assert lockstep.audit_run(own_batches(model), model, x, y, batch_size=10).verdict in PASSING
+
+
+def flat(step):
+    """The loop, without telling its loss."""
+
+    def silent(x, y):
+        step(x, y)
+
+    return silent
+
+
+def silent_loops(model, reduce):
+    """A function that makes fresh loops."""
+
+    def make():
+        step, variables = made(model, reduce=reduce)
+        return flat(step), variables
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("reduce", "code"), [(tf.reduce_sum, "loss-sum-not-mean"), (lambda x: 10 * tf.reduce_mean(x), "learning-rate-value")]
+)
+def test_probing_batches_tell_apart_what_full_batches_cannot(reduce, code):
+    """Of full batches of ten, by plain descent and without a loss, a sum and a rate ten times as large are one thing."""
+    model = reference()
+    make = silent_loops(model, reduce)
+    told = audited(*make(), model, rows=40)
+    both = {cause.code for cause in told.causes}
+    assert {"loss-sum-not-mean", "learning-rate-value"} <= both
+    assert any("do not tell apart" in note for note in told.notes)
+    finding = audited(*make(), model, rows=40, make=make)
+    assert finding.causes[0].code == code
+    assert not {"loss-sum-not-mean", "learning-rate-value"} <= {cause.code for cause in finding.causes}
+    assert any("single rows" in note for note in finding.notes)
+
+
+# ------------------------------------------------------------------------------------------------------------------- docs
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "audit.md").read_text(encoding="utf-8")
+
+
+def masked(text):
+    """The words, without the figures and in one line."""
+    return re.sub(r"-?\d[\d,.]*(e[-+]?\d+)?", "#", " ".join(text.split()))
+
+
+def test_the_tutorial_prints_what_the_page_says(tmp_path, capsys):
+    source, printed = re.findall(r"```(?:python|text)\n(.*?)```", PAGE, re.DOTALL)[:2]
+    assert main(["audit", written(tmp_path, source)]) == 1
+    assert masked(capsys.readouterr().out) == masked(printed)
+
+
+def test_the_tutorials_loop_is_right_when_it_is_mended(tmp_path, capsys):
+    source = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
+    mended = source.replace("beta_2, ep, 1.0", "beta_2, ep, tf.Variable(1.0)")
+    mended = mended.replace("self.t += 1.0", "self.t.assign_add(1.0)")
+    mended = mended.replace("(tf.sqrt(v_hat) + self.ep)", "(tf.sqrt(v_hat) + self.ep / tf.sqrt(1 - self.beta_2**self.t))")
+    assert mended.count("tf.Variable(1.0)") == mended.count("assign_add") == 1
+    assert main(["audit", written(tmp_path, mended)]) == 0
+    assert capsys.readouterr().out.split()[1] in PASSING
+
+
+def test_the_page_has_every_code():
+    listed = set(re.findall(r"^\| `([a-z-]+)` \|", PAGE, re.MULTILINE))
+    own = {"initial-weights", "dropout-mask", "unknown", *FAULTS}
+    assert {one.cause for one in loops()} | own <= listed
+    contract = """
+        loss-sum-not-mean loss-mean-not-sum double-softmax probabilities-as-logits binary-for-categorical
+        labels-shape-broadcast label-smoothing adam-epsilon-inside adam-epsilon-value adam-no-bias-correction
+        adam-frozen-counter optimizer-slots-reset optimizer-slots-shared momentum-form nesterov-missing learning-rate-value
+        learning-rate-schedule-off-by-one decay-coupled regularizer-missing regularizer-halved gradient-clipping
+        bias-not-updated layer-not-trained gradient-of-stale-weights initial-weights activation-differs input-scaling
+        batch-order drop-remainder last-batch-weighting batchnorm-mode batchnorm-momentum batchnorm-epsilon dropout-mode
+        dropout-mask epoch-metric-running dtype nan unknown
+    """
+    assert set(contract.split()) <= listed

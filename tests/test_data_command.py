@@ -176,9 +176,9 @@ def _damaged(images):
 
 
 def _unreadable(images):
-    if os.geteuid() == 0:
-        pytest.skip("nothing is unreadable to root")
-    (images / "10" / "1.png").chmod(0)
+    """To root every file of its own is readable; the memory of a process at address 0 is to nobody."""
+    (images / "10" / "1.png").unlink()
+    (images / "10" / "1.png").symlink_to("/proc/self/mem")
 
 
 def _only_one_class(images):

@@ -25,6 +25,7 @@ from test_cli import RUN_ALL, child
 import lockstep
 import lowlevel
 from lockstep import Side
+from lockstep.auditing.replay import Epoch
 from lockstep.cli import main
 from lockstep.traps import KINDS, NAMES, Effect, catalogue, trap
 from lockstep.traps.__main__ import page
@@ -104,7 +105,8 @@ def test_every_file_is_a_trap_and_every_trap_has_a_test():
     assert sorted(files) == sorted(name.replace("-", "_") for name in NAMES)
     tests = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*traps*.py")]
     for name in NAMES:
-        assert any(re.search(rf"(?m)^def test_(\w+_)?{name.replace('-', '_')}\(", text) for text in tests), name
+        of_its_own = re.compile(rf"(?m)^def test_(\w+_)?{name.replace('-', '_')}\(")
+        assert any(of_its_own.search(text) or f'"{name}": (' in text for text in tests), name
 
 
 def test_every_trap_says_what_it_is():
@@ -579,11 +581,11 @@ def adam(w, g, m, v, t, rate=1e-3):
 def test_adam_frozen_counter(t):
     one = trap("adam-frozen-counter")
     holder = lowlevel.Trainer(MODEL, TrainSpec()).optimizer
+    holder.iteration.assign(t - 1)
     w, g, m, v = (np.array([value, -value]) for value in (1.0, 0.3, 0.1, 0.04))
     for half, counted in ((one.wrong, 1), (one.right, t)):
-        time, rate = tf.constant(float(t), tf.float64), tf.constant(1e-3, tf.float64)
         given = (tf.constant(value) for value in (w, g, m, np.abs(v)))
-        found = half(holder, *given, t=time, learning_rate=rate)
+        found = holder.rule(*given, **half(holder, tf.constant(1e-3), tf.float64))
         new_m, new_v, step, root = adam(w, g, m, np.abs(v), counted)
         for value, true in zip(found, (w - step / (root + 1e-7), new_m, new_v), strict=True):
             assert value.numpy() == pytest.approx(true, rel=1e-6)
@@ -725,3 +727,19 @@ def test_unusable_input_ends_in_one_line_before_tensorflow(tmp_path):
     assert (helped[0], helped[2], helped[3]) == (0, "", [])
     assert "--json" in helped[1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_S1_10_order_of_its_own():
+    found = numbers("order-of-its-own")
+    assert found["weights"] > 1e-3
+    assert found["wrong loss"] != found["right loss"]
+
+
+def test_measured_after():
+    """The running loss of the first epoch lies above the loss at its end, which the wrong half gives."""
+    found = numbers("measured-after")
+    assert found["wrong"] < found["right"]
+    epoch = Epoch(np.array([3.0, 1.0]), np.array([2.0, 4.0]), np.array([10.0, 5.0]), {"loss": 0.5, "accuracy": 0.9}, 10)
+    one = trap("measured-after")
+    assert one.right(None, epoch) == {"loss": pytest.approx(35 / 15), "accuracy": 6 / 15}
+    assert one.wrong(None, epoch) == {"loss": 0.5, "accuracy": 0.9}

@@ -72,19 +72,21 @@ def audit(
         kind_of(array)
     reference = Reference(model, held.weights)
     notes: list[str] = []
-    with put_back(step, [*held.variables, *state], notes) as moved:
-        if initial == "model":
-            held.write(reference.start[0])
-        seen = observe(step, held, batches)
-        if seen.still:
-            given_ones = {id(one.value if isinstance(one, keras.Variable) else one) for one in held.variables}
-            seen.elsewhere = [str(getattr(one, "name", "an array")) for one in moved() if id(one) not in given_ones]
-    seen.notes += notes
-    comparison = Comparison(seen, reference, held.names, batch_size, given)
-    finding = analyse(comparison)
-    if len(comparison.rivals) > 1:
-        finding = told_apart(finding, comparison, make, transpose)
-    return finding
+    try:
+        with put_back(step, [*held.variables, *state], notes) as moved:
+            if initial == "model":
+                held.write(reference.start[0])
+                reference.begin(held.read())  # the same numbers, also where the variables are of a narrower type
+            seen = observe(step, held, batches)
+            if seen.still:
+                mine = {id(one.value if isinstance(one, keras.Variable) else one) for one in held.variables}
+                seen.elsewhere = [str(getattr(one, "name", "an array")) for one in moved() if id(one) not in mine]
+        seen.notes += notes
+        comparison = Comparison(seen, reference, held.names, batch_size, given)
+        finding = analyse(comparison)
+        return told_apart(finding, comparison, make, transpose) if len(comparison.rivals) > 1 else finding
+    finally:
+        reference.end()
 
 
 def assert_lockstep(
@@ -107,7 +109,15 @@ def assert_lockstep(
         AssertionError: the verdict is worse than ``require``.
         InputError: as ``audit``.
     """
-    finding = audit(step, variables, model, x, y, **options)
+    return in_lockstep(audit(step, variables, model, x, y, **options), require)
+
+
+def in_lockstep(finding: Finding, require: str) -> Finding:
+    """The finding, if its verdict is ``require`` or better.
+
+    Raises:
+        AssertionError: it is worse.
+    """
     if not finding.meets(require):
         raise AssertionError(f"the loop is not in lockstep with Keras\n{finding}")
     return finding

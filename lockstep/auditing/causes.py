@@ -8,7 +8,7 @@ sorts out most pairs before any gradient is taken.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import inf
+from math import inf, log, nan
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,15 @@ import tensorflow as tf
 
 from lockstep.auditing.ground import LOSS, Distances, Ground, key
 from lockstep.auditing.observe import Observed
-from lockstep.auditing.reference import Reference, Step, Values
+from lockstep.auditing.reference import Batch, Reference, Step, Values
 from lockstep.auditing.replay import Replay
 from lockstep.traps import Trap, Variant
+from lockstep.verdict import FACTOR
+
+APART = (tf.errors.OpError, ValueError, TypeError)  # what parts raise that do not go together
+LEAD = 0.25  # of the way to the loop's first loss, what one of two may leave to the other
+SHARP = 1e-3  # a residual below this is as good as none
+NEAR = 3.0  # residuals whose ratio is below this, or that are within the floor itself, are not told apart
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,19 @@ class Trial:
     evidence: tuple["Evidence", ...] = ()
     landed: Values | None = None  # the weights after the first step
 
+    @property
+    def fitted(self) -> bool:
+        """Whether a number was found from the loop itself; what reproduces it without that is the simpler explanation."""
+        return any(one.variant.fit is not None for one in self.deviations)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """For each weight, whether a deviation leaves its first step to the reference, and whether that lands where the loop did."""
+
+    nothing: tuple[bool, ...]
+    did: tuple[bool, ...]
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -76,17 +95,30 @@ class Search:
         self.reference: Reference = replay.reference
         self.held = {id(weight): at for at, weight in enumerate(self.reference.weights)}
         self.trained = [self.held[id(weight)] for weight in replay.model.trainable_variables]
+        self.placed: int | None = None  # before which step the model's weights are
         self._chains: dict[frozenset[int], _Chain] = {}
+        self._outputs: dict[frozenset[int], tuple[tf.Tensor, Batch]] = {}
 
     def explain(self, deviations: Sequence[Deviation]) -> list[Trial]:
-        """Combinations that reproduce the loop, the nearest first: single deviations, or pairs where no single one does."""
+        """Combinations that reproduce the loop, single deviations, or pairs where no single one does.
+
+        The nearest come first; of equally near ones those without a number that was fitted, then in the catalogue's order.
+        """
         self._null = self.attempt(())
         singles = [self.attempt((one,)) for one in deviations]
-        self._first = {id(one): self._kind(trial) for one, trial in zip(deviations, singles, strict=True)}
+        self._first = {id(one): self._effect(trial) for one, trial in zip(deviations, singles, strict=True)}
         found = [trial for trial in singles if trial.failed is None]
         if not found:
             found = [trial for pair in self._pairs(deviations) if (trial := self.attempt(pair)).failed is None]
-        return sorted(found, key=lambda trial: (trial.typical, len(trial.deviations)))
+        if not found:
+            return []
+        nearest = max(min(trial.typical for trial in found), SHARP)
+        best = max(nearest, 1 / FACTOR)
+
+        def rank(trial: Trial) -> tuple[bool, bool, int]:
+            return trial.typical > NEAR * best, trial.fitted, int(log(max(trial.typical / nearest, 1)) / log(NEAR))
+
+        return sorted(found, key=rank)
 
     def null(self) -> Trial:
         """The replay without any deviation."""
@@ -100,36 +132,67 @@ class Search:
         fitting += [(one,) for one in early if self._loss_fits((one,))]
         for combination in fitting:
             if combination:
-                yield from ((*combination, other) for other in late if _compatible(combination[0], other))
+                yield from ((*combination, other) for other in late if compatible(combination[0], other))
             else:
-                yield from (pair for pair in combinations(late, 2) if _compatible(*pair) and self._worth(*pair))
-        yield from (pair for pair in combinations(early, 2) if _compatible(*pair) and self._loss_fits(pair))
+                yield from (pair for pair in combinations(late, 2) if compatible(*pair) and self._worth(*pair))
+        yield from [pair for pair in combinations(early, 2) if compatible(*pair) and self._pair_fits(*pair)]
 
-    def _kind(self, trial: Trial) -> str:
-        """What a deviation does in the first step: ``"nothing"``, what the loop ``"did"``, or something ``"else"``."""
+    def _pair_fits(self, left: Deviation, right: Deviation) -> bool:
+        """``_loss_fits`` of two; a forward pass is taken only where neither of them leaves the first one as it is."""
+        if self.seen.losses[0] is None:
+            return not (left.variant.lone or right.variant.lone) and self._worth(left, right)
+        if left.variant.forward and right.variant.forward:
+            for one, other in ((left, right), (right, left)):
+                if self._loss((one,)) == self._loss(()):
+                    return self._loss_fits((other,))
+            if (left.variant.lone or right.variant.lone) and not (self._leads(left) or self._leads(right)):
+                return False
+        return self._loss_fits((left, right))
+
+    def _leads(self, one: Deviation) -> bool:
+        """Whether a deviation alone brings the first loss most of the way to the loop's."""
+        loss, null, observed = self._loss((one,)), self._loss(()), self.seen.losses[0]
+        return observed is not None and abs(loss - float(observed)) < LEAD * abs(null - float(observed))
+
+    def _effect(self, trial: Trial) -> Effect | None:
+        """What a deviation alone does to each weight in the first step; None where it was not taken."""
         if trial.landed is None or self._null.landed is None:
-            return "else"
-        if all(np.array_equal(a, b) for a, b in zip(trial.landed, self._null.landed, strict=True)):
-            return "nothing"
-        return "did" if trial.failed != 1 else "else"
+            return None
+        nothing = tuple(np.array_equal(a, b) for a, b in zip(trial.landed, self._null.landed, strict=True))
+        ratios = self._ratios(0, np.asarray(np.nan), trial.landed)
+        return Effect(nothing, tuple(ratios[key(name)] <= 1 for name in self.ground.names))
 
     def _worth(self, left: Deviation, right: Deviation) -> bool:
-        """Whether two updates can together be what the loop did in its first step, as far as each alone shows it."""
-        kinds = {self._first[id(left)], self._first[id(right)]}
-        if self._null.failed != 1:
-            return kinds == {"nothing"}
-        return kinds in ({"nothing", "did"}, {"else"})
+        """Whether two updates can together be what the loop did in its first step, as far as each alone shows it.
+
+        A weight that one of them leaves to the reference must have landed where the other alone brings it.
+        """
+        one, other = self._first[id(left)], self._first[id(right)]
+        if one is None or other is None:
+            return True
+        if self._null.failed != 1 and not all((*one.nothing, *other.nothing)):
+            return False
+        pairs = (*zip(one.nothing, other.did, strict=True), *zip(other.nothing, one.did, strict=True))
+        return all(did for idle, did in pairs if idle)
 
     def _loss_fits(self, combination: Combination) -> bool:
-        observed = self.seen.losses[0]
+        observed, simulated = self.seen.losses[0], self._loss(combination)
         if observed is None:
             return True
-        simulated = self._chain(combination).loss()
         return self._over(LOSS, 0, abs(float(observed) - simulated), abs(simulated), abs(float(self.single[0].loss))) <= 1
+
+    def _loss(self, combination: Combination) -> float:
+        """The reported loss of the first step; NaN of parts that do not go together."""
+        try:
+            return self._chain(combination).loss()
+        except APART:
+            return nan
 
     def attempt(self, combination: Combination) -> Trial:
         """Replay step after step until one is not reproduced."""
         chain = self._chain(combination)
+        if chain.variants and not self._loss_fits(combination):
+            return Trial(combination, inf, inf, 1)
         late = [one.variant for one in combination if not one.variant.early]
         parts = [variant.parts for variant in late]
         with self.replay.planted(*parts):
@@ -158,7 +221,7 @@ class Search:
                 squares, count = squares + sum(ratio**2 for ratio in ratios.values()), count + len(ratios)
                 if not worst <= 1:
                     return Trial(combination, worst, inf, step + 1, evidence, landed)
-        except (tf.errors.OpError, ValueError, TypeError):  # parts that do not go together
+        except APART:
             return Trial(combination, inf, inf, 1)
         return Trial(combination, worst, (squares / max(count, 1)) ** 0.5, None, evidence, landed)
 
@@ -167,6 +230,7 @@ class Search:
     ) -> tuple[Values, Values]:
         """The optimiser's variables and the weights after a step, of those that the forward pass left."""
         replay, before = self.replay, self.seen.weights[step]
+        self.placed = None
         for at, weight in zip(self.trained, replay.trainable, strict=True):
             weight.assign(before[at])
         for slot, value in zip(replay.slots, slots, strict=True):
@@ -225,6 +289,13 @@ class Search:
             found.append(Evidence(step + 1, name, *(float(value[where]) for value in values)))
         return tuple(found)
 
+    def outputs(self, variants: Sequence[Variant]) -> tuple[tf.Tensor, Batch]:
+        """The net's outputs of the first step, and its batch, under deviations of the forward pass; each taken once."""
+        name = frozenset(id(variant) for variant in variants)
+        if name not in self._outputs:
+            self._outputs[name] = _Chain(self, variants).first()
+        return self._outputs[name]
+
     def _chain(self, combination: Combination) -> "_Chain":
         early = [one.variant for one in combination if one.variant.early]
         name = frozenset(id(variant) for variant in early)
@@ -237,7 +308,8 @@ class _Chain:
     """Forward and backward passes under some early deviations, step after step, each done once."""
 
     def __init__(self, search: Search, variants: Sequence[Variant]) -> None:
-        self.search, self.parts = search, [variant.parts for variant in variants]
+        self.search, self.variants, self.parts = search, variants, [variant.parts for variant in variants]
+        self._loss: float | None = None
         self.others = search.reference.start[1]
         self.done: list[tuple[np.ndarray, list[tf.Tensor], Values]] = []
 
@@ -249,35 +321,46 @@ class _Chain:
 
     def loss(self) -> float:
         """The reported loss of the first step, without gradients where they are not there yet."""
-        if self.done:
-            return float(self.done[0][0])
-        search = self.search
-        with search.replay.planted(*self.parts):
-            self._enter(0)
-            batch = search.replay.batch(search.seen.batches, 0)
-            outputs = search.replay.network.forward(search.replay.inputs(tf.constant(batch.x)))
-            return float(search.replay.losses(outputs, batch)[1])
+        if not self.done and self._loss is None:
+            outputs, batch = self.search.outputs([one for one in self.variants if one.forward])
+            if self.search.placed != 0:  # penalties are taken of the weights
+                self.enter()
+            with self.search.replay.planted(*self.parts):
+                self._loss = float(self.search.replay.losses(outputs, batch)[1])
+        return float(self.done[0][0]) if self._loss is None else self._loss
 
-    def _enter(self, step: int) -> None:
+    def first(self) -> tuple[tf.Tensor, Batch]:
+        """The net's outputs and the batch of the first step."""
+        replay = self.search.replay
+        with replay.planted(*self.parts):
+            self.enter()
+            batch = replay.batch(self.search.seen.batches, 0)
+            return replay.network.forward(replay.inputs(tf.constant(batch.x))), batch
+
+    def enter(self, step: int = 0) -> None:
+        """Move the model to where the forward pass of a step begins."""
         reference, replay = self.search.reference, self.search.replay
+        self.search.placed = step
         reference.write(reference.others, self.others)
         reference.write(reference.weights, replay.seen(self.search.seen.weights, step))
 
     def _next(self, step: int) -> tuple[np.ndarray, list[tf.Tensor], Values]:
         search, reference = self.search, self.search.reference
-        search.replay.step = step
+        search.replay.step, search.replay.reports = step, [one[0] for one in self.done]
         with search.replay.planted(*self.parts):
-            self._enter(step)
+            self.enter(step)
             reported, gradients = search.replay.backward(search.replay.batch(search.seen.batches, step))
         self.others = reference.read(reference.others)
         return reported, gradients, reference.read(reference.weights)
 
 
-def _compatible(left: Deviation, right: Deviation) -> bool:
+def compatible(left: Deviation, right: Deviation) -> bool:
     """Whether both can stand in one step: two traps, and no part is replaced by both."""
     return left.trap is not right.trap and not left.variant.parts.keys() & right.variant.parts.keys()
 
 
 def _renamed(combination: Combination, variant: Variant, detail: str, parts: Any) -> Combination:
     """The combination with the form of a deviation that was fitted."""
-    return tuple(Deviation(one.trap, Variant(parts, detail)) if one.variant is variant else one for one in combination)
+    return tuple(
+        Deviation(one.trap, Variant(parts, detail, variant.fit)) if one.variant is variant else one for one in combination
+    )

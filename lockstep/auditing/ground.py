@@ -62,20 +62,25 @@ class Ground:
         single: Sequence[Step],
     ) -> None:
         self.names = tuple(names)
-        eps, free_runs, single_runs = _eps(reference), [], []
+        kinds = [value.dtype for value in at[0] if value.dtype.kind == "f"]
+        self.kind = max(kinds, key=lambda kind: np.finfo(kind).eps, default=np.dtype(np.float32))  # in which the loop rounds
+        eps, free_runs, single_runs = max(_eps(reference), float(np.finfo(self.kind).eps)), [], []
         for run in range(RUNS):
             moved = [Batch(one.epoch, one.rows, perturbed(one.x, eps, run), one.y) for one in batches]
             starts = [[perturbed(value, eps, run) for value in values] for values in at]
             with constants_moved(reference.model, (0, 1, -1)[run % 3]):
                 free_runs.append(self._apart(reference.run(moved, start=at[0]), free))
                 single_runs.append(self._apart(reference.run(moved, starts), single, (starts, at)))
-        self.free = reached([_most(runs) for runs in zip(*free_runs, strict=True)])
         self.single = around([_most(runs) for runs in zip(*single_runs, strict=True)])
+        # A free step is a single step too, and what one step may round is not to be measured on that step alone.
+        self.free = [
+            _most(pair) for pair in zip(reached([_most(runs) for runs in zip(*free_runs, strict=True)]), self.single, strict=True)
+        ]
         ones = [self._ones(step) for step in single]
-        self.free_bounds, self.bounds = (
-            [{k: FACTOR * max(floor[k], unit[k]) for k in floor} for floor, unit in zip(floors, ones, strict=True)]
-            for floors in (self.free, self.single)
-        )
+        self.bounds = [_bound(floor, unit) for floor, unit in zip(self.single, ones, strict=True)]
+        self.free_bounds = [
+            _bound(floor, unit, step) for step, (floor, unit) in enumerate(zip(self.free, ones, strict=True), start=1)
+        ]
 
     def _apart(self, moved: Sequence[Step], true: Sequence[Step], begun: Any = None) -> list[Distances]:
         """How far perturbed steps are from the true ones; less what they began apart, where ``begun`` says from where."""
@@ -89,7 +94,17 @@ class Ground:
         return found
 
     def _ones(self, step: Step) -> Distances:
-        return {LOSS: one(step.loss)} | {key(name): one(value) for name, value in zip(self.names, step.weights, strict=True)}
+        weights = zip(self.names, step.weights, strict=True)
+        return {LOSS: one(step.loss)} | {key(name): max(one(value), one(value.astype(self.kind))) for name, value in weights}
+
+
+def _bound(floor: Distances, unit: Distances, steps: int = 1) -> Distances:
+    """What a difference of rounding may be after so many steps. Each step rounds every number once on either side, half an ULP
+    each; Lion's steps, all of one length, are rounded the same way every time, and this no perturbed run shows."""
+    return {k: max(FACTOR * floor[k], max(FACTOR, steps) * unit[k]) for k in floor}
+
+
+AVERAGED = ("beta_1", "beta_2", "rho")  # constants c of which optimisers use 1 - c too
 
 
 @contextmanager
@@ -97,22 +112,28 @@ def constants_moved(model: keras.Model, direction: int) -> Iterator[None]:
     """Within, the optimiser's constants (its betas, its epsilon) are their neighbours in float32, or themselves for 0.
 
     Where a loop computes with them in Python's double they are not rounded to float32 as Keras's are, and 1 - beta_2 then
-    differs in the fifth digit.
+    differs in the fifth digit. Nadam takes all of its 1 - beta_2 from one rounded beta_2, so that they move together and cancel
+    in the first steps, where a loop's need not: therefore the learning rate moves by as much as 1 - beta_2 under a root.
     """
     optimizer = model.optimizer
     names = [name for name, value in optimizer.get_config().items() if isinstance(value, float) and value]
     own = {name: value for name, value in vars(optimizer).items() if name in names and isinstance(value, float)}
+    if not direction:
+        yield
+        return
+    shares = [float(np.spacing(np.float32(own[name]))) / (1 - own[name]) / 2 for name in AVERAGED if name in own]
+    rate, share = optimizer._get_current_learning_rate, max([float(np.finfo(np.float32).eps), *shares])
     try:
-        for name, value in own.items() if direction else ():
+        for name, value in own.items():
             setattr(optimizer, name, float(np.nextafter(np.float32(value), np.float32(direction * np.inf))))
-        if direction:
-            model.train_function = None  # the constants are written into its graph
+        optimizer._get_current_learning_rate = lambda: rate() * (1 + direction * share)
+        model.train_function = None  # the constants are written into its graph
         yield
     finally:
         for name, value in own.items():
             setattr(optimizer, name, value)
-        if direction:
-            model.train_function = None
+        del optimizer._get_current_learning_rate
+        model.train_function = None
 
 
 def _most(runs: Sequence[Distances]) -> Distances:

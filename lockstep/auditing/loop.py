@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lockstep.auditing.optimizer import copied
 from lockstep.auditing.reference import Batch, Reference, Values
 from lockstep.auditing.replay import Replay
 
@@ -26,10 +27,11 @@ class Loop:
 
     def __init__(self, model: keras.Model, *parts: Mapping[str, Any], batch_size: int = 32, x: Any = (), y: Any = ()) -> None:
         self.model = keras.models.clone_model(model)
-        self.model.compile(
-            optimizer=type(model.optimizer).from_config(model.optimizer.get_config()), loss=keras.losses.get(model.loss)
-        )
-        for mine, theirs in zip(self.model.variables, model.variables, strict=True):
+        optimizer = copied(model.optimizer, model.trainable_variables, self.model.trainable_variables)
+        self.model.compile(optimizer=optimizer, loss=keras.losses.get(model.loss))
+        optimizer.build(self.model.trainable_variables)
+        state = zip(optimizer.variables, model.optimizer.variables, strict=True) if model.optimizer.built else ()
+        for mine, theirs in (*zip(self.model.variables, model.variables, strict=True), *state):
             mine.assign(theirs.value)
         self.reference = Reference(self.model, self.model.weights)
         self.replay = Replay(self.reference, batch_size, np.asarray(x), np.asarray(y))
@@ -51,6 +53,7 @@ class Loop:
                 weight.assign(value)
             replay.update(gradients)
             replay.past.append(gradients)
+            replay.reports.append(reported)
         return tf.constant(reported)
 
     def _trainable(self, values: Values) -> Values:

@@ -11,7 +11,7 @@ from lockstep.auditing.finding import Cause
 from lockstep.auditing.reference import Values
 
 DRAWS = 32
-DEVIATIONS = 5.0  # standard deviations that a loss may be from the mean of the draws; 20 losses of 20 lie within
+DEVIATIONS = 5.0  # standard deviations that a loss, and the mean of all, may be from what the draws have
 SIZE = 2.0  # by which factor a step may be longer than the longest of the draws, or shorter than the shortest
 
 
@@ -22,7 +22,7 @@ def own_masks(search: Search) -> Cause | None:
     if not seeds:
         return None
     generator = np.random.Generator(np.random.PCG64(0))
-    farthest = 0.0
+    distances: list[float] = []
     for step in range(seen.steps):
         losses, lengths = _draws(search, step, seeds, generator, step == 0)
         spread = losses.std()
@@ -30,13 +30,16 @@ def own_masks(search: Search) -> Cause | None:
             return None
         loss = seen.losses[step]
         if loss is not None:
-            farthest = max(farthest, abs(float(loss) - losses.mean()) / spread)
-        if farthest > DEVIATIONS:
-            return None
+            distances.append((float(loss) - losses.mean()) / spread)
+            if abs(distances[-1]) > DEVIATIONS:
+                return None
         if step == 0:
             length = _length(seen.weights[1], seen.weights[0])
             if not lengths.min() / SIZE <= length <= lengths.max() * SIZE:
                 return None
+    if abs(sum(distances)) > DEVIATIONS * len(distances) ** 0.5:  # each could be, and not all on one side
+        return None
+    farthest = max(map(abs, distances), default=0.0)
     within = f"within {farthest:.2g} standard deviations"
     evidence = f"under {DRAWS} other masks at each of {seen.steps} steps, the loop's losses lie {within} of the mean"
     return Cause(

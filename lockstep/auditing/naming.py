@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-from lockstep.auditing.causes import Trial
+from lockstep.auditing.causes import NEAR, Trial
 from lockstep.auditing.finding import Cause
-
-NEAR = 3.0  # residuals whose ratio is below this do not tell two causes apart
+from lockstep.verdict import FACTOR
 
 
 def rivals(trials: Sequence[Trial]) -> list[Trial]:
-    """The nearest trial, and those of other causes that come as near; ``trials`` are sorted."""
+    """The trials that come as near as the nearest one, the first of each cause; ``trials`` are sorted."""
+    nearest = max(min(trial.typical for trial in trials), 1 / FACTOR)  # within the floor itself nothing is nearer
     kept: dict[frozenset[str | None], Trial] = {}
     for trial in trials:
-        if trial.typical <= NEAR * trials[0].typical:
+        if trial.typical <= NEAR * nearest:
             kept.setdefault(frozenset(one.trap.cause for one in trial.deviations), trial)
     return list(kept.values())
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lockstep.auditing.analysis import Comparison
-from lockstep.auditing.causes import Trial
+from lockstep.auditing.causes import Combination, Deviation, Trial
 from lockstep.auditing.finding import Finding
 from lockstep.auditing.naming import ranked
 from lockstep.auditing.observe import observe
@@ -79,6 +79,11 @@ def _survivors(
                 return left
             probe.judge()
             search = probe.search(replay)
-            return [trial for trial in left if search.attempt(trial.deviations).failed is None]
+            return [trial for trial in left if search.attempt(_fixed(trial)).failed is None]
     finally:
         comparison.reference.restore()
+
+
+def _fixed(trial: Trial) -> Combination:
+    """Its deviations, with the numbers that were fitted to the given data."""
+    return tuple(Deviation(one.trap, replace(one.variant, fit=None)) for one in trial.deviations)

@@ -54,6 +54,7 @@ class Reference:
             model.optimizer.build(model.trainable_variables)
         self.slots = list(model.optimizer.variables)
         self.start = [self.read(group) for group in (self.weights, self.others, self.slots)]
+        self.former = self.start
         self._loss = tf.Variable(np.nan, dtype=tf.float32, trainable=False)
 
     @staticmethod
@@ -66,6 +67,16 @@ class Reference:
         """Set variables."""
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+
+    def begin(self, weights: Values) -> None:
+        """Start from those weights instead, in the types of the model; ``end`` puts the model back all the same."""
+        self.former = self.start
+        self.start = [[value.astype(own.dtype) for value, own in zip(weights, self.start[0], strict=True)], *self.start[1:]]
+
+    def end(self) -> None:
+        """Put the model back to where it was before the audit."""
+        self.start = self.former
+        self.restore()
 
     def restore(self, weights: Values | None = None) -> None:
         """Put everything back to the start; the weights to ``weights`` where given."""

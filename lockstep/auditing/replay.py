@@ -2,10 +2,10 @@
 
 The parts have the names that they have in ``lowlevel.Trainer`` where it has them: ``loss``, ``reduction``, ``optimizer.rule``,
 ``network.layers.0.activation``. What it has not: ``batch`` (which rows a step takes), ``seen`` (from which weights the forward
-pass is taken), ``inputs``, ``targets``, ``network.forward``, ``penalties``, ``reported`` (what the loop says its loss is),
-``first_slots`` (the optimiser's variables before the first step), ``gradients``, ``kept`` (which weights are not updated), and
-``figures`` (what is said at the end of an epoch). Everything runs in eager code, so that no part has to be compiled before it
-is tried once.
+pass is taken), ``inputs``, ``targets``, ``network.forward``, ``objective`` (the Keras loss), ``penalties``, ``penalty`` (what
+becomes of each), ``reported`` (what the loop says its loss is), ``first_slots`` (the optimiser's variables before the first
+step), ``emptied`` (which of them start anew), ``gradients``, ``kept`` (which weights are not updated), and ``figures`` (what is
+said at the end of an epoch). Everything runs in eager code, so that no part has to be compiled before it is tried once.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -73,9 +73,10 @@ class Replay:
         own_batches: the loop makes its batches itself, and which rows are in them is not known.
         objective: the compiled loss.
         train: the optimiser's settings, or None where they cannot be read.
-        trainable: the trained weights; slots: the optimiser's variables, in the order of Keras.
-        step: the number of the step that is taken, from 0.
-        past: the gradients of all steps before it.
+        trainable: the trained weights; slots: the optimiser's variables, in the order of Keras; fresh: what these hold in an
+            optimiser that has not been used.
+        step: the number of the step that is taken, from 0; size: how many examples its batch has.
+        past, reports: the gradients of all steps before it, and the losses that they reported.
 
     Raises:
         TypeError: a model that cannot be taken apart, and why.
@@ -90,8 +91,10 @@ class Replay:
         self.optimizer = replayed(self.model, self.trainable)
         self.train = self.optimizer.train
         self.slots = list(self.optimizer.variables)
-        self.step = 0
+        self.fresh = [slot.numpy() for slot in self.slots]
+        self.step, self.size = 0, batch_size
         self.past: list[list[tf.Tensor]] = []
+        self.reports: list[np.ndarray] = []
         if [value.shape for value in reference.start[2]] != [tuple(slot.shape) for slot in self.slots]:
             raise TypeError("an optimiser with other variables than its settings say")
 
@@ -99,6 +102,11 @@ class Replay:
     def examples(self) -> int:
         """How many rows the data have."""
         return len(self.x)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """A last batch that is smaller counts too."""
+        return -(-self.examples // self.batch_size)
 
     # ----------------------------------------------------------------------------- the parts, as the reference has them
 
@@ -131,6 +139,10 @@ class Replay:
         """What regularisers add to the loss."""
         return list(self.model.losses)
 
+    def penalty(self, value: tf.Tensor) -> tf.Tensor:
+        """What is added for one of them: itself."""
+        return value
+
     def reported(self, loss: tf.Tensor, example_losses: tf.Tensor) -> tf.Tensor:
         """What the loop says its loss is: that which it minimises."""
         return loss
@@ -138,6 +150,10 @@ class Replay:
     def first_slots(self, slots: Values) -> Values:
         """The optimiser's variables before the first step."""
         return slots
+
+    def emptied(self) -> list[int]:
+        """Numbers of the optimiser's variables that are as ``fresh`` again before this step: none."""
+        return []
 
     def gradients(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """What the optimiser is given."""
@@ -162,8 +178,9 @@ class Replay:
 
     def losses(self, outputs: tf.Tensor, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
         """The loss that is minimised and the one that is reported, from the net's outputs."""
+        self.size = len(batch.y)
         examples = self.loss(self.targets(tf.constant(batch.y)), outputs)
-        minimised = total(self.reduction(examples), self.penalties())
+        minimised = total(self.reduction(examples), [self.penalty(value) for value in self.penalties()])
         return minimised, tf.cast(self.reported(minimised, examples), tf.float32)
 
     def backward(self, batch: Batch) -> tuple[np.ndarray, list[tf.Tensor]]:
@@ -179,6 +196,8 @@ class Replay:
 
     def update(self, gradients: list[tf.Tensor]) -> None:
         """After ``backward``: give the weights that the model has now, and the optimiser's variables, their next values."""
+        for at in self.emptied():
+            self.slots[at].assign(self.fresh[at])
         kept = self.kept()
         before = {at: self.trainable[at].read_value() for at in kept}
         self.optimizer.step(self.gradients(list(gradients)), self.trainable)
@@ -202,7 +221,7 @@ class Replay:
 
 
 class Plain(keras.losses.Loss):
-    """A loss that was given to ``compile`` as a function, or by its name, and so has no reduction of its own."""
+    """A loss that was given to ``compile`` as a function, and so has no reduction of its own."""
 
     def __init__(self, function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> None:
         super().__init__(name="plain")
@@ -228,7 +247,9 @@ def objective_of(model: keras.Model) -> keras.losses.Loss:
         return loss
     if not callable(loss):
         raise TypeError(f"a loss of type {type(loss).__name__}")
-    return Plain(loss)
+    name = getattr(loss, "__name__", "")
+    kind = getattr(keras.losses, name.title().replace("_", ""), None)  # its class, which has the same settings
+    return kind(name=name) if kind and getattr(keras.losses, name, None) is loss else Plain(loss)
 
 
 def example_losses(objective: keras.losses.Loss, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:

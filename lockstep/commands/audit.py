@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from lockstep.commands.compare import VERDICTS
+from lockstep.commands.compare import add_require
 from lockstep.commands.terminal import check_outputs, quiet_import
 
 NEEDED = ("model", "x", "y")
@@ -28,13 +28,7 @@ def add(commands: Any) -> None:
     audit.add_argument("file", metavar="FILE.py", help="the file; it is executed")
     audit.add_argument("--steps", type=int, metavar="N", help="steps that are compared (default: the file's, or 20)")
     audit.add_argument("--batch-size", type=int, metavar="N", help="rows a step (default: the file's, or 32)")
-    audit.add_argument(
-        "--require",
-        default="round-off",
-        choices=VERDICTS,
-        metavar="VERDICT",
-        help="exit with 1 for a worse verdict: identical, round-off, alike or different (default: round-off)",
-    )
+    add_require(audit)
     audit.add_argument("--json", metavar="FILE", help="write one JSON document; - is standard output")
     audit.set_defaults(run=run, html=None)
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from lockstep.commands.compare import VERDICTS
+from lockstep.commands.compare import add_require
 from lockstep.commands.terminal import check_outputs, data_of, quiet_import
 
 
@@ -21,13 +21,7 @@ def add(commands: Any) -> None:
         "--data", metavar="FILE.h5", help="the data, if they were a file (digits, signs and cats are found by name)"
     )
     check.add_argument("--test", metavar="FILE.h5", help="the test set (default: test_X.h5 beside train_X.h5)")
-    check.add_argument(
-        "--require",
-        default="round-off",
-        choices=VERDICTS,
-        metavar="VERDICT",
-        help="exit with 1 for a worse verdict: identical, round-off, alike or different (default: round-off)",
-    )
+    add_require(check)
     check.add_argument("--html", metavar="FILE", help="write a report page")
     check.add_argument("--json", metavar="FILE", help="write one JSON document; - is standard output")
     check.set_defaults(run=run)

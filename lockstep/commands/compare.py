@@ -31,13 +31,7 @@ def add(commands: Any) -> None:
         "each is compared with the last (default: epoch,keras)",
     )
     add_training(compare)
-    compare.add_argument(
-        "--require",
-        default="round-off",
-        choices=VERDICTS,
-        metavar="VERDICT",
-        help="exit with 1 for a worse verdict: identical, round-off, alike or different (default: round-off)",
-    )
+    add_require(compare)
     add_checkpoints(compare, "with it, Ctrl-C leaves one too")
     compare.add_argument("--html", metavar="FILE", help="write a report page")
     compare.add_argument("--json", metavar="FILE", help="write one JSON document; - is standard output")
@@ -45,6 +39,17 @@ def add(commands: Any) -> None:
         "--pictures", metavar="FOLDER", help="draw the losses, and what each side gets wrong on the test set (needs matplotlib)"
     )
     compare.set_defaults(run=run)
+
+
+def add_require(command: Any) -> None:
+    """Describe the argument that says which verdict is asked for."""
+    command.add_argument(
+        "--require",
+        default="round-off",
+        choices=VERDICTS,
+        metavar="VERDICT",
+        help="exit with 1 for a worse verdict: identical, round-off, alike or different (default: round-off)",
+    )
 
 
 def add_training(command: Any) -> None:

@@ -35,6 +35,64 @@ LOOPS = (
     "adam-epsilon-added",
     "order-of-its-own",
     "measured-after",
+    "mean-for-sum",
+    "fixed-divisor",
+    "logits-as-probabilities",
+    "labels-broadcast",
+    "labels-smoothed-otherwise",
+    "half-squared-error",
+    "penalty-left-out",
+    "penalty-halved",
+    "penalty-divided",
+    "biases-penalised",
+    "inputs-scaled-otherwise",
+    "other-activation",
+    "batchnorm-in-inference",
+    "batchnorm-other-momentum",
+    "batchnorm-other-epsilon",
+    "batchnorm-sample-variance",
+    "dropout-left-out",
+    "dropout-not-rescaled",
+    "stale-gradient",
+    "half-precision-forward",
+    "another-loss-reported",
+    "adam-epsilon-corrected",
+    "adam-epsilon-value",
+    "adam-epsilon-inside",
+    "adam-no-bias-correction",
+    "learning-rate-value",
+    "layer-not-trained",
+    "bias-not-updated",
+    "optimizer-slots-reset",
+    "gradients-not-reset",
+    "adam-counter-off-by-one",
+    "adam-counter-per-weight",
+    "adam-beta-value",
+    "optimizer-slots-shared",
+    "momentum-missing",
+    "momentum-value",
+    "momentum-form",
+    "nesterov-missing",
+    "nesterov-added",
+    "schedule-missing",
+    "schedule-off-by-one",
+    "schedule-per-epoch",
+    "decay-coupled",
+    "decay-missing",
+    "decay-value",
+    "decay-form",
+    "gradient-clipping",
+    "rmsprop-epsilon-outside",
+    "rmsprop-rho-value",
+    "rmsprop-centered",
+    "epsilon-value",
+    "adagrad-initial-accumulator",
+    "adagrad-epsilon-outside",
+    "ema-missing",
+    "accumulation-sum",
+    "accumulation-missing",
+    "gradient-ascent",
+    "gradients-swapped",
 )
 OTHERS = (
     "cost-without-mean",
@@ -102,11 +160,14 @@ class Variant:
 
     ``fit``, where given, finds the parts from how the loop's weights changed in its first step and how the rest of the
     replayed step would have changed them: (changes of the loop, changes of the replay) -> (detail, parts), or None.
+    ``lone`` is one of so many forms that it is tried with another deviation of the forward pass only where one of the two alone
+    comes near the loop's first loss.
     """
 
     parts: Mapping[str, Any] = field(default_factory=dict)
     detail: str = ""
     fit: Callable[[list[Any], list[Any]], "tuple[str, Mapping[str, Any]] | None"] | None = None
+    lone: bool = False
 
     @property
     def figures(self) -> bool:
@@ -114,9 +175,14 @@ class Variant:
         return set(self.parts) == {"figures"}
 
     @property
+    def forward(self) -> bool:
+        """Whether the net's outputs can depend on it."""
+        return any(path.startswith(("batch", "seen", "inputs", "network.")) for path in self.parts)
+
+    @property
     def early(self) -> bool:
         """Whether the loss and the gradients depend on it; otherwise only what is made of them."""
-        return any(not path.startswith(("optimizer.", "first_slots", "gradients", "kept")) for path in self.parts)
+        return any(not path.startswith(("optimizer.", "first_slots", "emptied", "gradients", "kept")) for path in self.parts)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The small training in steps that most loop traps are measured on: wrong and right, from equal weights, on equal batches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,11 +19,11 @@ def rows(count: int = 330) -> tuple[np.ndarray, np.ndarray]:
     return x[order].astype("float32"), y[order, 0].astype("int64")
 
 
-def net(optimizer: Any = None, **compiling: Any) -> keras.Model:
+def net(optimizer: Any = None, hidden: Sequence[int] = (25, 15), **compiling: Any) -> keras.Model:
     """A compiled 400-25-15-10 net with linear outputs, from fixed weights; Adam where no optimiser is given."""
     layers = [
         keras.layers.Dense(units, activation, kernel_initializer=keras.initializers.GlorotUniform(seed), name=f"L{seed}")
-        for seed, (units, activation) in enumerate([(25, "relu"), (15, "relu"), (10, "linear")], start=1)
+        for seed, (units, activation) in enumerate([*((size, "relu") for size in hidden), (10, "linear")], start=1)
     ]
     model = keras.Sequential([keras.Input((400,), name="x"), *layers], name="net")
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, name="loss")

@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 import lowlevel
-from lockstep.traps import Effect, Trap
+from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._digits import MODEL, TRAIN, digits
+from lockstep.traps._updates import corrected, is_adam
 from lowlevel.optimizers import Adam
 
 right = Adam.rule
@@ -23,9 +24,7 @@ right = Adam.rule
 def wrong(self: Adam, w: tf.Variable, g: tf.Tensor, *slots: tf.Variable, t: tf.Tensor, learning_rate: tf.Tensor):
     """New weight and moments; the bracket is missing."""
     _, m, v = right(self, w, g, *slots, t=t, learning_rate=learning_rate)
-    power_1, power_2 = (tf.pow(tf.cast(beta, w.dtype), t) for beta in (self.train.beta_1, self.train.beta_2))
-    alpha = learning_rate * tf.sqrt(1 - power_2) / (1 - power_1)
-    return w - m * alpha / tf.sqrt(v) + self.train.epsilon, m, v
+    return w - m * corrected(self, t, learning_rate) / tf.sqrt(v) + self.train.epsilon, m, v
 
 
 def measure() -> Effect:
@@ -43,15 +42,23 @@ def measure() -> Effect:
     )
 
 
+def variants(replay):
+    """Where the optimiser is an Adam."""
+    if is_adam(replay):
+        yield Variant({"optimizer.rule": wrong})
+
+
 TRAP = Trap(
     name="adam-epsilon-added",
     text=__doc__,
     source="d2l.ai, Adam",
     met="d2l.ai, Adam",
     kind="loop",
+    cause="adam-epsilon-added",
     replaces="optimizer.rule",
     stage="weights out",
     wrong=wrong,
     right=right,
     measure=measure,
+    variants=variants,
 )

@@ -17,14 +17,16 @@ import tensorflow as tf
 import lowlevel
 from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._digits import MODEL, TRAIN, digits, fitted
+from lockstep.traps._updates import is_adam
 from lowlevel.optimizers import Adam
 
-right = Adam.rule
+right = Adam.constants
 
 
-def wrong(self: Adam, w: tf.Variable, g: tf.Tensor, *slots: tf.Variable, t: tf.Tensor, learning_rate: tf.Tensor):
-    """New weight and moments; ``t`` never gets beyond 1."""
-    return right(self, w, g, *slots, t=tf.minimum(t, 1), learning_rate=learning_rate)
+def wrong(self: Adam, rate: tf.Tensor, dtype: tf.DType) -> dict[str, tf.Tensor]:
+    """What the rule is told; ``t`` never gets beyond 1."""
+    given = right(self, rate, dtype)
+    return given | {"t": tf.minimum(given["t"], 1)}
 
 
 def measure() -> Effect:
@@ -46,8 +48,8 @@ def measure() -> Effect:
 
 def variants(replay):
     """Where the optimiser is an Adam."""
-    if replay.train and replay.train.optimizer in ("adam", "adamw"):
-        yield Variant({"optimizer.rule": wrong})
+    if is_adam(replay):
+        yield Variant({"optimizer.constants": wrong})
 
 
 TRAP = Trap(
@@ -57,7 +59,7 @@ TRAP = Trap(
     met="d2l.ai, Adam",
     kind="loop",
     cause="adam-frozen-counter",
-    replaces="optimizer.rule",
+    replaces="optimizer.constants",
     stage="weights out",
     wrong=wrong,
     right=right,

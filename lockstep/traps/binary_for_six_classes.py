@@ -11,11 +11,14 @@ Seen: the example losses differ; untrained they are log 2 whatever the number of
 number.
 """
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 import lowlevel
-from lockstep.traps import Effect, Trap
+from lockstep.auditing.replay import example_losses
+from lockstep.traps import Effect, Trap, Variant
+from lockstep.traps._forms import categorical, columns, of_logits, one_hot
 from lowlevel.losses import categorical_crossentropy as right
 from shared import ModelSpec, TrainSpec, load_digits
 
@@ -51,6 +54,30 @@ def measure() -> Effect:
     )
 
 
+def variants(replay):
+    """Where the loss is one of classes: their mean or their sum, of logits or of probabilities."""
+    if not categorical(replay):
+        return
+    probabilities = keras.losses.BinaryCrossentropy(name="binary")  # with logits under a softmax it takes these
+
+    def of_probabilities(change):
+        return lambda targets, outputs: example_losses(probabilities, targets, change(outputs))
+
+    if of_logits(replay):
+        forms = {"of logits": wrong, "of softmax of the logits": of_probabilities(tf.nn.softmax)}
+    else:
+        forms = {"of probabilities": of_probabilities(tf.identity)}
+        if hasattr(replay.network.layers[-1], "activation"):
+            forms["of the logits under the softmax, as Keras takes them"] = of_probabilities(lambda outputs: outputs)
+    for detail, form in forms.items():
+        for what, factor in (("mean", 1), ("sum", columns(replay))):
+            yield Variant({"loss": _part(replay, form, factor)}, f"{detail}, {what} over the classes")
+
+
+def _part(replay, form, factor):
+    return lambda self, y, outputs: factor * form(one_hot(replay, y), outputs)
+
+
 TRAP = Trap(
     name="binary-for-six-classes",
     text=__doc__,
@@ -63,4 +90,5 @@ TRAP = Trap(
     wrong=wrong,
     right=right,
     measure=measure,
+    variants=variants,
 )

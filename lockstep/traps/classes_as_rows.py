@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 import lowlevel
-from lockstep.traps import Effect, Trap
+from lockstep.traps import Effect, Trap, Variant
+from lockstep.traps._forms import categorical, columns, of_logits, one_hot
 from lowlevel.losses import categorical_crossentropy as right
 from shared import ModelSpec, TrainSpec
 
@@ -61,15 +62,41 @@ def _uneven() -> tuple[np.ndarray, np.ndarray]:
     return 2 * np.eye(6)[y] + generator.normal(size=(600, 6)), y
 
 
+def over_examples(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Softmax along the wrong axis alone: a loss for each example, by the true gradient; (batch, classes) -> (batch,)."""
+    return -tf.reduce_sum(targets * tf.nn.log_softmax(logits, axis=0), axis=-1)
+
+
+def variants(replay):
+    """Where the loss is one of classes and takes logits: the losses' mean, their sum by examples, their sum; softmax(axis=0)."""
+    if not (categorical(replay) and of_logits(replay)):
+        return
+    summed, classes = replay.objective.reduction == "sum", columns(replay)
+    forms = {
+        "the mean of the classes' losses": lambda self: 1 / classes if summed else 1,
+        "the sum of the classes' losses, divided by the examples": lambda self: 1 / self.size if summed else classes / self.size,
+        "the sum of the classes' losses": lambda self: 1 if summed else classes,
+    }
+    for detail, factor in forms.items():
+        yield Variant({"loss": _part(replay, wrong, factor)}, detail)
+    yield Variant({"loss": _part(replay, over_examples, lambda self: 1)}, "softmax along axis 0")
+
+
+def _part(replay, form, factor):
+    return lambda self, y, outputs: factor(self) * form(one_hot(replay, y), outputs)
+
+
 TRAP = Trap(
     name="classes-as-rows",
     text=__doc__,
     source="S0.11",
     met="S0.11",
     kind="loop",
+    cause="softmax-over-examples",
     replaces="loss",
     stage="example losses",
     wrong=wrong,
     right=right,
     measure=measure,
+    variants=variants,
 )

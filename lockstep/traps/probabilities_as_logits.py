@@ -8,15 +8,16 @@ suspicion.
 Instead: give the loss the logits. Where only probabilities are left, use a loss that expects them, `-log p`.
 
 Seen: logits are right and example losses differ. In training the gradient of the first step by the logits is a tenth as long,
-for ten classes.
+for ten classes. Where the model ends linear, the same numbers are called softmax in the net.
 """
 
 import keras
 import tensorflow as tf
 
 import lowlevel
-from lockstep.traps import Effect, Trap
+from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._digits import MODEL, TRAIN, digits, fitted
+from lockstep.traps._forms import ends_linear, of_logits, on_outputs, otherwise
 from lowlevel.losses import sparse_categorical_crossentropy as right
 
 
@@ -54,6 +55,13 @@ def measure() -> Effect:
     )
 
 
+def variants(replay):
+    """Where the model itself ends in softmax, or in sigmoid for binary labels, and its loss expects that."""
+    if of_logits(replay) is False and not ends_linear(replay):
+        # Keras would take the logits from under the softmax; tf.identity hides them from it.
+        yield Variant({"objective": otherwise(replay.objective, from_logits=True), "loss": on_outputs(tf.identity)})
+
+
 TRAP = Trap(
     name="probabilities-as-logits",
     text=__doc__,
@@ -66,4 +74,5 @@ TRAP = Trap(
     wrong=wrong,
     right=right,
     measure=measure,
+    variants=variants,
 )

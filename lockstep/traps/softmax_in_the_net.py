@@ -8,7 +8,8 @@ the loss, a reshape or a cast.
 
 Instead: end the net with linear logits, and take softmax outside of it where probabilities are wanted.
 
-Seen: the logits differ at the first step; they lie between 0 and 1, and each row has the sum 1.
+Seen: the logits differ at the first step; they lie between 0 and 1, and each row has the sum 1. With a model that ends linear,
+probabilities handed to a loss on logits are the same numbers and have this name.
 """
 
 import warnings
@@ -18,8 +19,9 @@ import tensorflow as tf
 
 import highlevel
 import lowlevel
-from lockstep.traps import Effect, Trap
+from lockstep.traps import Effect, Trap, Variant
 from lockstep.traps._digits import MODEL, TRAIN, digits, fitted
+from lockstep.traps._forms import ends_linear, of_logits, on_outputs, squash
 from lowlevel.activations import linear as right
 
 
@@ -62,6 +64,20 @@ def measure() -> Effect:
     )
 
 
+def variants(replay):
+    """Where the compiled loss expects logits; sigmoid twice where labels are binary."""
+    if not of_logits(replay):
+        return
+    again = squash(replay)
+    detail = "" if again is tf.nn.softmax else "sigmoid, for binary labels"
+    if ends_linear(replay):
+        yield Variant({"network.layers.-1.activation": again}, detail)
+    else:  # Keras has taken the logits from under the last layer's softmax, if it has one; tf.identity hides them
+        last = getattr(replay.network.layers[-1], "activation", None)
+        squashed = last in (keras.activations.softmax, keras.activations.sigmoid)
+        yield Variant({"loss": on_outputs(tf.identity if squashed else again)}, detail)
+
+
 TRAP = Trap(
     name="softmax-in-the-net",
     text=__doc__,
@@ -74,4 +90,5 @@ TRAP = Trap(
     wrong=wrong,
     right=right,
     measure=measure,
+    variants=variants,
 )

@@ -9,6 +9,7 @@ The draws are scipy's. Each sampler has ``rvs``, by which scikit-learn knows a d
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
@@ -18,18 +19,18 @@ from shared.spec.rules import number, require, shown, whole
 Value = bool | int | float | str
 
 
-class Sampler:
+class Sampler(ABC):
     """What all samplers have: ``rvs`` to draw, ``narrow`` to look closer, ``to_dict`` for JSON."""
 
     kind: ClassVar[str]
 
+    @abstractmethod
     def rvs(self, random_state: Any = None) -> Any:
         """One draw, a plain Python value. ``random_state`` as in scipy: None, a seed or a generator."""
-        raise NotImplementedError
 
+    @abstractmethod
     def narrow(self, values: Sequence[Any]) -> Self:
         """The same sampler on the smallest range that holds ``values``, which it has drawn; never beyond its own."""
-        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, ``kind`` among them; ``sampler_of`` reads them."""
