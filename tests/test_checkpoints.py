@@ -171,9 +171,8 @@ def test_early_stopping_goes_on_waiting(wing, tmp_path):
     trainer, fit = stopping(wing, [early()])
     assert bits(trainer, fit(checkpoint=Checkpoints(tmp_path / "all", every=3, keep=99))) == expected
     paths = Checkpoints(tmp_path / "all").paths()
-    for path in (
-        (paths[-5], paths[-1]) if wing == "low" else (*paths[-9::2], paths[-1])
-    ):  # while it waits, and the last: it has stopped, and nothing is put back yet
+    # while it waits, and the last: it has stopped, and nothing is put back yet
+    for path in (paths[-5], paths[-1]) if wing == "low" else (*paths[-9::2], paths[-1]):
         for of in (wing, "low" if wing == "high" else "high"):
             trainer, fit = stopping(of, [early(of)])
             assert bits(trainer, fit(checkpoint=alone(path, tmp_path / "one"), resume=True)) == expected, (path.name, of)
