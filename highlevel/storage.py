@@ -1,11 +1,11 @@
-"""Twin: lowlevel/storage.py. Weights to and from ``.weights.h5`` files, by Keras's own methods; the state of checkpoints."""
+"""Twin: lowlevel/storage.py. Weights to ``.weights.h5`` files by Keras's own methods, and back; the state of checkpoints."""
 
 from pathlib import Path
 
 import keras
 
 from shared.data.card import DataCard
-from shared.weights import read_card, read_state, written
+from shared.weights import read_card, read_state, weights_file, written
 
 __all__ = ["arithmetic", "read", "variables", "write"]
 
@@ -30,14 +30,14 @@ def variables(trainer) -> list[list[keras.Variable]]:
 
 
 def read(path: str | Path, trainer) -> None:
-    """Load weights and optimiser from a file of either wing or of plain Keras.
+    """Load weights and optimiser from a file of either wing or of plain Keras, ``.weights.h5`` or ``.keras``.
 
     Raises:
         InputError: the file cannot be read or does not fit; the trainer is not changed then.
     """
-    read_state(path, trainer.model, trainer.state())  # refuses what Keras would read half of
-    card = read_card(path)
-    trainer.network.load_weights(path)
+    with weights_file(path, trainer.model) as file:
+        state, card = read_state(file, trainer.model, trainer.state()), read_card(file)
+    trainer.restore(state)  # Keras's own reader would follow what the file says, and stop half-way where it is damaged
     trainer.card = card or trainer.card
 
 

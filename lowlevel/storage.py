@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from shared.data.card import DataCard
 from shared.spec import ModelSpec, TrainSpec, slot_names
-from shared.weights import layer_groups, read_card, read_state, written
+from shared.weights import layer_groups, read_card, read_state, weights_file, written
 
 __all__ = ["arithmetic", "read", "variables", "write"]
 
@@ -31,12 +31,13 @@ def variables(trainer) -> list[list[tf.Variable]]:
 
 
 def read(path: str | Path, trainer) -> None:
-    """Load weights and optimiser from a file of either wing or of plain Keras.
+    """Load weights and optimiser from a file of either wing or of plain Keras, ``.weights.h5`` or ``.keras``.
 
     Raises:
         InputError: the file cannot be read or does not fit; the trainer is not changed then.
     """
-    state, card = read_state(path, trainer.model, trainer.state()), read_card(path)
+    with weights_file(path, trainer.model) as file:
+        state, card = read_state(file, trainer.model, trainer.state()), read_card(file)
     trainer.restore(state)
     trainer.card = card or trainer.card
 
