@@ -7,6 +7,7 @@ the same bytes for the same state of ``draw``, a ``random.Random``. ``benchmarks
 import hashlib
 import io
 import json
+import math
 import random
 import struct
 import zipfile
@@ -182,8 +183,9 @@ def hdf5(content: bytes, draw: random.Random, preface: int = 0) -> bytes:
 
 
 def shape_of(file: h5py.File, name: str) -> tuple[int, ...]:
-    """The shape of an array; of a group some other."""
-    return file[name].shape if isinstance(file[name], h5py.Dataset) else (3,)
+    """The shape of an array; of a group, or of an array that was made huge before, some other."""
+    shape = file[name].shape if isinstance(file[name], h5py.Dataset) else None
+    return (3,) if shape is None or math.prod(shape) > 10**6 else shape
 
 
 def put(file: h5py.File, name: str, **options: Any) -> None:
