@@ -151,6 +151,7 @@ class StandFile:
             and type(seconds) is float
             and isinstance(curves, list)
             and all(isinstance(name, str) and name in CURVES for name in curves)
+            and len(set(curves)) == len(curves)  # one array for each: a list could name the same one without end
             and isinstance(last, list)
             and len(last) == len(self.like)
             and isinstance(tallies, list)

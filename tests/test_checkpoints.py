@@ -193,6 +193,17 @@ def test_a_memory_is_numbers_and_weights_and_nothing_else():
     assert (callback.patience, callback.path, callback.waited, hasattr(callback, "unknown")) == (5, "here", 4, False)
 
 
+def test_a_list_is_remembered_once(tmp_path):
+    """A header could name the same arrays without end."""
+    path = tmp_path / "checkpoint-00000001.h5"
+    weights = [np.ones((2, 3), np.float32)]
+    path.write_bytes(sealed({}, {"memories/0/best/0": weights[0]}))
+    with opened(path) as file:
+        assert Memory.from_file(file, 0, {"owner": "E", "values": {}, "lists": ["best"]}, weights).lists["best"][0].sum() == 6
+        with pytest.raises(InputError, match="memory with other values"):
+            Memory.from_file(file, 0, {"owner": "E", "values": {}, "lists": ["best", "best"]}, weights)
+
+
 # ---------------------------------------------------------------------------------------------------- when and how many
 
 
@@ -405,6 +416,10 @@ HOSTILE = {
     "one too much": (lambda arrays: arrays.update({"weights/99": np.zeros(3)}), None),
     "curves too long": (lambda arrays: arrays.update({"curves/loss": np.zeros(5)}), None),
     "an unknown curve": (lambda arrays: None, {"curves": ["trace"]}),
+    "the same curve again and again": (
+        lambda arrays: None,
+        {"curves": ["accuracy", "loss", "val_accuracy", "val_loss"] * 2},
+    ),
     "negative epoch": (lambda arrays: None, {"epoch": -1}),
     "steps beyond the epoch": (lambda arrays: None, {"epoch": 1, "step": 4}),
     "position at odds": (lambda arrays: None, {"epoch": 1, "step": 2}),

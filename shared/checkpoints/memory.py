@@ -67,6 +67,7 @@ class Memory:
             and len(values) + len(lists) <= MOST
             and all(_is_plain(value) for value in values.values())
             and all(isinstance(name, str) and name.isidentifier() for name in lists)
+            and len(set(lists)) == len(lists)
         ):
             raise sealed.error("a callback's memory with other values")
         return cls(

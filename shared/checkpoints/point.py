@@ -77,6 +77,7 @@ class Point:
             and isinstance(stopped, bool)
             and isinstance(curves, list)
             and all(isinstance(name, str) and name in CURVES for name in curves)
+            and len(set(curves)) == len(curves)  # one array for each: a list could name the same one without end
             and isinstance(memories, list)
         )
         if not sound or not (first <= epoch <= MOST and step < steps):
