@@ -14,6 +14,7 @@ import pytest
 
 import highlevel
 import lowlevel
+from lockstep.tuning.space import Space
 from shared import InputError, ModelSpec, TrainSpec
 from shared.data.hdf5 import BOMB_BYTES, guarded
 from shared.weights import read_specs
@@ -278,6 +279,14 @@ def test_a_net_of_very_many_layers_is_refused():
     dense = {"class_name": "Dense", "units": 2, "name": "L1"}
     with pytest.raises(InputError, match="1001"):
         ModelSpec.from_dict({"inputs": 3, "layers": [*layers, dense]})
+
+
+def test_words_of_a_file_do_not_steer_the_terminal_or_python():
+    for text in ('{"self": [1]}', '{"a\\u001b[2J\\u2028b": 1}', '"a\\u001b[2J\\u2028b"'):
+        for kind in (Space, ModelSpec, TrainSpec):
+            with pytest.raises(InputError) as caught:
+                kind.from_json(text)
+            assert str(caught.value).isprintable()
 
 
 # -------------------------------------------------------------------------------------------------------------- the fuzzer
