@@ -8,7 +8,26 @@ from shared.data.card import DataCard
 from shared.formats.progress import Progress
 from shared.weights import read_contents, written
 
-__all__ = ["read", "write"]
+__all__ = ["arithmetic", "read", "variables", "write"]
+
+
+def arithmetic(trainer) -> str:
+    """Trainings in which this is equal round alike: XLA has its own order of operations, and so has Keras in eager code."""
+    return "xla" if trainer.jit_compile else "keras eager" if trainer.execution == "eager" else "graph"
+
+
+def variables(trainer) -> list[list[keras.Variable]]:
+    """All that the next step depends on, in the groups of ``shared.records.State``: weights, slots, seeds, carried."""
+    layers = [layer for layer in trainer.network.layers if isinstance(layer, keras.layers.Dropout)]
+    means = (trainer.network.metrics[0], trainer.metric)  # Keras's own running loss, and the metric that we gave it
+    carried = [part for mean in means for part in (mean.total, mean.count)]
+    product = getattr(getattr(trainer.optimizer, "inner_optimizer", None), "_u_product", None)  # Keras loses track of it
+    return [
+        trainer.network.weights,
+        trainer.optimizer.variables,
+        [layer.seed_generator.state for layer in layers],
+        carried if product is None else [*carried, product],
+    ]
 
 
 def read(path: str | Path, trainer) -> None:

@@ -11,7 +11,24 @@ from shared.formats.progress import Progress
 from shared.spec import ModelSpec, TrainSpec, slot_names
 from shared.weights import layer_groups, read_contents, written
 
-__all__ = ["read", "write"]
+__all__ = ["arithmetic", "read", "variables", "write"]
+
+
+def arithmetic(trainer) -> str:
+    """Trainings in which this is equal round alike: XLA has its own order of operations, and so has Keras in eager code."""
+    return "xla" if trainer.jit_compile else "graph"
+
+
+def variables(trainer) -> list[list[tf.Variable]]:
+    """All that the next step depends on, in the groups of ``shared.records.State``: weights, slots, seeds, carried."""
+    means = [part for mean in (trainer.mean_loss, trainer.mean_metric) for part in (mean.total, mean.count)]
+    product = getattr(getattr(trainer.optimizer, "inner", None), "u_product", None)  # ``LossScaleOptimizer`` leaves it out
+    return [
+        trainer.network.weights,
+        trainer.optimizer.variables,
+        trainer.network.seeds,
+        means if product is None else [*means, product],
+    ]
 
 
 def read(path: str | Path, trainer) -> None:

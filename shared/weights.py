@@ -30,6 +30,7 @@ from shared.records import State
 from shared.spec import ModelSpec, TrainSpec
 
 SLACK = 2**20  # bytes by which a piece of an array may be larger than the array
+SUMS = 4  # of what a state carries: loss, count, metric, count of the epoch under way
 
 
 def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]:
@@ -58,19 +59,25 @@ def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]
 def checked_state(state: State, model: ModelSpec, like: State) -> State:
     """``state`` with its weights in the net's dtype and the rest in the shapes and dtypes of ``like``.
 
+    What another kind of trainer carries is left out: a step from the other's weights and slots needs none of it.
+
     Raises:
         InputError: weights that do not fit, or another count or shape of slots or seeds.
     """
-    rest = [*like.slots, *like.seeds]
-    given = [np.asarray(value) for value in (*state.slots, *state.seeds)]
-    if [value.shape for value in given] != [value.shape for value in rest] or len(state.seeds) != len(like.seeds):
+    parts = {"slots": state.slots, "seeds": state.seeds}
+    given = {name: [np.asarray(value) for value in values] for name, values in parts.items()}
+    if any([value.shape for value in values] != [one.shape for one in getattr(like, name)] for name, values in given.items()):
         raise InputError(
             f"A state needs the optimiser's variables, {len(like.slots)}, and the seeds of Dropouts, {len(like.seeds)}. "
             f"Received: {len(state.slots)} and {len(state.seeds)}, or other shapes. "
             "Give what state() of a trainer with the same specs returned."
         )
-    right = [value.astype(one.dtype) for value, one in zip(given, rest, strict=True)]
-    return State(weights=checked(state.weights, model), slots=right[: len(like.slots)], seeds=right[len(like.slots) :])
+    right = {
+        name: [value.astype(one.dtype) for value, one in zip(values, getattr(like, name), strict=True)]
+        for name, values in given.items()
+    }
+    fits = [np.shape(value) for value in state.carried] == [np.shape(value) for value in like.carried]
+    return State(weights=checked(state.weights, model), carried=list(state.carried) if fits else [], **right)
 
 
 def layer_groups(model: ModelSpec) -> list[str]:
