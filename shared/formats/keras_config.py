@@ -164,8 +164,9 @@ def model_of(config: Any) -> ModelSpec:
         spec = {one.CLASS_NAME: one for one in LAYERS}.get(kind)
         known = ", ".join(one.CLASS_NAME for one in LAYERS)
         require(spec is not None, f"A layer is one of {known}.", repr(kind), "Leave it out.")
-        dtypes.add(_policy(settings.get("dtype")))
+        dtype = settings.get("dtype")
         layers.append(_layer_spec(spec, settings))
+        dtypes.add(_policy(dtype))
     if inputs is None:
         inputs = _columns(net.get("build_input_shape"))
     require(len(dtypes) == 1, "The layers of a net have one dtype.", ", ".join(sorted(dtypes)) or "none", "Give them one.")
