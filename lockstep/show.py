@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 # No colour of its own, so that it can be read on a light and on a dark page.
 _TABLE = "width:100%; table-layout:fixed; border-collapse:collapse"
 _CELL = "width:{share:.4g}%; text-align:left; vertical-align:top; padding:0.4em 0.8em; border:1px solid rgba(128,128,128,0.5)"
-_CODE = "margin:0; white-space:pre-wrap; overflow-wrap:anywhere; font-size:80%; color:inherit; background:transparent"
+_CODE = (
+    "margin:0; padding:0; border:0; white-space:pre-wrap; word-break:normal; overflow-wrap:break-word; "
+    "font-family:monospace; font-size:85%; color:inherit; background:transparent"
+)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def pair(script: Path) -> nbformat.NotebookNode:
 def execute(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Run every cell from top to bottom in a fresh kernel; an assertion that fails raises. Outputs are left as they are read.
 
-    Not kept: times, sliders (each has a random number, and moves only in a running notebook), and what goes to standard error.
+    Not kept: times, sliders (each has a random number, and moves only in a running notebook), and standard error.
     """
     meta = notebook.metadata
     kept = nbformat.from_dict(meta)
