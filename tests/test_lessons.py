@@ -91,7 +91,7 @@ def test_C_06_lesson_holds_code_of_both_wings_side_by_side(script):
     assert "side_by_side(" in script.read_text(encoding="utf-8")
 
 
-def test_C_06_first_lesson_runs_as_a_script():
+def test_S0_04_first_lesson_runs_as_a_script():
     names = runpy.run_path(str(write.lessons("01")[0]))
     assert names["trainers"].keys() == {"eager", "graph", "epoch", "keras"}
 
@@ -169,3 +169,46 @@ def test_S4_02_sliders_call_again_with_what_they_stand_at(monkeypatch):
     assert seen[-1] == {"z0": 1.0, "z1": 3.5}
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     assert show.sliders(lambda **values: None, z0=1.0) is None
+
+
+# -------------------------------------------------------------------------------------------------------------- in Chinese
+
+
+def numbers(text):
+    """The numbers in a text, those in names such as TensorFlow 2 among them."""
+    return set(re.findall(r"\d+(?:[.,]\d+)*", text))
+
+
+def in_code(text):
+    """What stands between backticks, commands and names."""
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+@EACH
+def test_chinese_text_has_the_headings_numbers_and_names_of_the_lesson(script):
+    cells = notebook_of(script).cells
+    english = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    chinese = script.with_suffix("").with_suffix(".zh.md").read_text(encoding="utf-8")
+    levels = [re.findall(r"^(#+) ", text, re.MULTILINE) for text in (english, chinese)]
+    assert levels[0] == levels[1]
+    assert f"]({script.stem}.ipynb)" in chinese
+    assert numbers(english) <= numbers(chinese)
+    every = {part.strip() for piece in in_code(english) for part in piece.split(", ")}
+    assert every <= {part.strip() for piece in in_code(chinese) for part in piece.split(", ")}
+    assert "```" not in chinese  # code stays in the notebook
+
+
+def blocks(text):
+    return re.findall(r"^```\w*\n.*?^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_chinese_readme_has_the_code_numbers_links_and_names_of_the_readme():
+    english, chinese = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md"))
+    assert len(blocks(english)) > 8
+    assert blocks(chinese) == blocks(english)
+    prose = [re.sub(r"^```\w*\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL) for text in (english, chinese)]
+    assert numbers(prose[0]) <= numbers(prose[1])
+    assert [re.findall(r"^(#+) ", text, re.MULTILINE) for text in prose][0] == re.findall(r"^(#+) ", prose[1], re.MULTILINE)
+    links = [set(re.findall(r"\]\(([^)]+)\)", text)) - {"README.md", "README.zh.md"} for text in prose]
+    assert links[0] == links[1]
+    assert in_code(prose[0]) == in_code(prose[1])
