@@ -1,12 +1,12 @@
 # %% [markdown]
 # # A net by hand in NumPy
 #
-# Forward, cost, backward, update: four words, and all of training is said. This lesson writes them out without any framework,
-# as the course S2 does, checks every number that the course prints, finds two that are wrong, and lets TensorFlow and Keras
-# confirm the rest.
+# Forward, cost, backward, update: four words, and all of training is said. This lesson writes
+# them out without any framework, as the course S2 does, checks every number that the course
+# prints, finds two that are wrong, and lets TensorFlow and Keras confirm the rest.
 #
-# Examples are columns here: X is (inputs, examples), W is (units, inputs), b is (units, 1). Keras keeps examples in rows, so
-# its kernel is W transposed. Everything is float64.
+# Examples are columns here: X is (inputs, examples), W is (units, inputs), b is (units, 1). Keras
+# keeps examples in rows, so its kernel is W transposed. Everything is float64.
 
 # %%
 import numpy as np
@@ -38,13 +38,17 @@ def printed(values, expected):
 # %% [markdown]
 # ## First weights
 #
-# Small random numbers, and zeros for the biases. Were the weights all zero, all units of a layer would learn the same.
+# Small random numbers, and zeros for the biases. Were the weights all zero, all units of a layer
+# would learn the same.
 
 # %%
 parameters = by_hand.initialize_parameters(3, 2, 1)
 for name, value in parameters.items():
     print(name, value.tolist())
-assert printed(parameters["W1"], [[0.01624345, -0.00611756, -0.00528172], [-0.01072969, 0.00865408, -0.02301539]])
+assert printed(
+    parameters["W1"],
+    [[0.01624345, -0.00611756, -0.00528172], [-0.01072969, 0.00865408, -0.02301539]],
+)
 assert printed(parameters["W2"], [[0.01744812, -0.00761207]])
 deep = by_hand.initialize_parameters_deep([5, 4, 3])
 assert printed(deep["W2"][0], [-0.01185047, -0.0020565, 0.01486148, 0.00236716])
@@ -53,8 +57,9 @@ assert not deep["b1"].any()
 # %% [markdown]
 # ## Forward
 #
-# A layer is `Z = W A + b`, then an activation. What comes in is kept in a cache, since the way back needs it. On the right
-# the same layer in raw TensorFlow; it keeps nothing, because the tape will.
+# A layer is `Z = W A + b`, then an activation. What comes in is kept in a cache, since the way
+# back needs it. On the right the same layer in raw TensorFlow; it keeps nothing, because the tape
+# will.
 
 # %%
 side_by_side(by_hand.linear_forward, lowlevel.layers.Dense.__call__)
@@ -70,7 +75,8 @@ assert printed(by_hand.linear_activation_forward(A, W, b, "sigmoid")[0], [[0.968
 assert printed(by_hand.linear_activation_forward(A, W, b, "relu")[0], [[3.43896131, 0.0]])
 
 # %% [markdown]
-# Layers one after the other make the net: ReLU in all but the last, where the sigmoid gives the probability of "cat".
+# Layers one after the other make the net: ReLU in all but the last, where the sigmoid gives the
+# probability of "cat".
 
 # %%
 X, *values = draws(6, (5, 4), (4, 5), (4, 1), (3, 4), (3, 1), (1, 3), (1, 1))
@@ -83,8 +89,9 @@ assert len(caches) == 3
 # %% [markdown]
 # ## Cost
 #
-# The mean over the examples of $-y \log a - (1-y) \log(1-a)$. The course's code leaves out the division by m. Nothing breaks:
-# the cost is only m times too large, and its size then says more about the amount of data than about the net.
+# The mean over the examples of $-y \log a - (1-y) \log(1-a)$. The course's code leaves out the
+# division by m. Nothing breaks: the cost is only m times too large, and its size then says more
+# about the amount of data than about the net.
 
 # %%
 Y = np.array([[0, 1, 0, 0]])
@@ -97,8 +104,8 @@ print(trap("cost-without-mean").measure().text)
 # %% [markdown]
 # ## Backward
 #
-# The chain rule, from the last layer to the first. Each layer gets the gradient of its output and hands on that of its input;
-# on the way fall off dW and db.
+# The chain rule, from the last layer to the first. Each layer gets the gradient of its output and
+# hands on that of its input; on the way fall off dW and db.
 
 # %%
 side_by_side(by_hand.linear_backward, by_hand.backward)
@@ -106,13 +113,15 @@ side_by_side(by_hand.linear_backward, by_hand.backward)
 # %%
 dZ, *cache = draws(1, (1, 2), (3, 2), (1, 3), (1, 1))
 dA_prev, dW, db = by_hand.linear_backward(dZ, tuple(cache))
-assert printed(dA_prev, [[0.51822968, -0.19517421], [-0.40506361, 0.15255393], [2.37496825, -0.89445391]])
+assert printed(
+    dA_prev, [[0.51822968, -0.19517421], [-0.40506361, 0.15255393], [2.37496825, -0.89445391]]
+)
 assert printed(dW, [[-0.10076895, 1.40685096, 1.64992505]])
 
 # %% [markdown]
-# The course prints db = 1.01258895. Its own code divides by m = 2 and gives half of that: the printed numbers are sums, from
-# an older version of the code. Which is right? A derivative can be measured. Move one number a little, see how the cost
-# changes.
+# The course prints db = 1.01258895. Its own code divides by m = 2 and gives half of that: the
+# printed numbers are sums, from an older version of the code. Which is right? A derivative can be
+# measured. Move one number a little, see how the cost changes.
 
 # %%
 print(db)
@@ -131,14 +140,16 @@ def measured(name, place, h=1e-6):
 
 grads = by_hand.L_model_backward(AL, Y, caches)
 exact = np.concatenate([grads[f"d{name}"].ravel() for name in parameters])
-slopes = np.array([measured(name, place) for name, value in parameters.items() for place in range(value.size)])
+slopes = np.array(
+    [measured(name, place) for name, value in parameters.items() for place in range(value.size)]
+)
 distance = np.linalg.norm(exact - slopes) / (np.linalg.norm(exact) + np.linalg.norm(slopes))
 print(f"{len(slopes)} slopes, relative distance {distance:.0e}")
 assert distance < 1e-7
 
 # %% [markdown]
-# So the code is right and the printed db is twice too large. The tape of TensorFlow, which knows nothing of ours, agrees to
-# the last digits.
+# So the code is right and the printed db is twice too large. The tape of TensorFlow, which knows
+# nothing of ours, agrees to the last digits.
 
 # %%
 variables = {name: tf.Variable(value) for name, value in parameters.items()}
@@ -157,9 +168,10 @@ assert farthest < 1e-15
 # %% [markdown]
 # ## Update and train
 #
-# Gradient descent: `w - learning_rate * dw`. Then again; all examples at once, so an iteration is an epoch. The data are
-# drawn pictures, half of them cats, in the layout of the course's file: 209 pictures of 64 × 64 × 3. (They are stand-ins:
-# results on them say nothing about photographs.)
+# Gradient descent: `w - learning_rate * dw`. Then again; all examples at once, so an iteration is
+# an epoch. The data are drawn pictures, half of them cats, in the layout of the course's file:
+# 209 pictures of 64 × 64 × 3. (They are stand-ins: results on them say nothing about
+# photographs.)
 
 # %%
 cats = make_cats()
@@ -173,13 +185,16 @@ four, costs_four = by_hand.L_layer_model(X, Y, (768, 20, 7, 5, 1), num_iteration
 print(np.round(costs_two, 4), np.round(costs_four, 4))
 assert costs_two == sorted(costs_two, reverse=True)
 assert costs_four == sorted(costs_four, reverse=True)
-picture(plots.curves({"two layers": costs_two, "four layers": costs_four}, quantity="cost", every=100), "both costs fall")
+picture(
+    plots.curves({"two layers": costs_two, "four layers": costs_four}, quantity="cost", every=100),
+    "both costs fall",
+)
 
 # %% [markdown]
 # ## More than two classes
 #
-# With softmax in place of the sigmoid, the gradient of the loss by the logits is as short as can be: A − Y, what was said
-# less what is true.
+# With softmax in place of the sigmoid, the gradient of the loss by the logits is as short as can
+# be: A − Y, what was said less what is true.
 
 # %%
 side_by_side(training.softmax_backward, training.softmax_cross_entropy)
@@ -196,22 +211,24 @@ assert np.abs(tape.gradient(total, z).numpy().T - difference).max() < 1e-15
 # %% [markdown]
 # ## Adam by hand, and Keras as the judge
 #
-# The rule of Adam twice: by hand and in raw TensorFlow. In Keras one writes `keras.optimizers.Adam(0.001)`, and the same rule
-# runs inside.
+# The rule of Adam twice: by hand and in raw TensorFlow. In Keras one writes
+# `keras.optimizers.Adam(0.001)`, and the same rule runs inside.
 
 # %%
 side_by_side(training.adam, lowlevel.optimizers.Adam)
 
 # %% [markdown]
-# Now the net by hand stands beside Keras on the digits, with the same first weights and the same batches. Their sums are
-# added up in different orders, so bits may differ; what may not differ is more than rounding. The noise floor is measured,
-# not guessed.
+# Now the net by hand stands beside Keras on the digits, with the same first weights and the same
+# batches. Their sums are added up in different orders, so bits may differ; what may not differ is
+# more than rounding. The noise floor is measured, not guessed.
 
 # %%
 digits = load_digits()
 some = (digits.x_train[::10], digits.y_train[::10])
 model = ModelSpec.mlp(400, 25, 15, 10, dtype="float64")
-report = lockstep.compare(model, TrainSpec(learning_rate=0.01, epochs=1, seed=1), some, sides="numpy,keras")
+report = lockstep.compare(
+    model, TrainSpec(learning_rate=0.01, epochs=1, seed=1), some, sides="numpy,keras"
+)
 print(report)
 assert report.verdict == "round-off"
 assert report.max_abs < 1e-11

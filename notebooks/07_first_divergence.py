@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Find the first divergence
 #
-# "My loop trains, but not as `fit` does." Losses that differ after ten epochs say little: a mistake of one line and the
-# rounding of one sum look much alike by then. This lesson looks where the two part *first*: at which step, in which tensor,
-# by how many times more than rounding. Then a mistake can be named, and mended.
+# "My loop trains, but not as `fit` does." Losses that differ after ten epochs say little: a
+# mistake of one line and the rounding of one sum look much alike by then. This lesson looks where
+# the two part *first*: at which step, in which tensor, by how many times more than rounding. Then
+# a mistake can be named, and mended.
 
 # %%
 import keras
@@ -22,8 +23,8 @@ x, y = digits.x_train[::7][:650].astype("float32"), digits.y_train[::7, 0][:650]
 # %% [markdown]
 # ## The reference
 #
-# A compiled Keras model. Its own `fit` is what a loop is compared with, not an imitation of it. The first weights are drawn
-# from fixed seeds, so each call of `compiled` makes the same model.
+# A compiled Keras model. Its own `fit` is what a loop is compared with, not an imitation of it.
+# The first weights are drawn from fixed seeds, so each call of `compiled` makes the same model.
 
 
 # %%
@@ -31,7 +32,11 @@ def compiled(optimizer):
     draw = keras.initializers.GlorotUniform
     hidden = keras.layers.Dense(25, "relu", kernel_initializer=draw(seed=1), name="hidden")
     model = keras.Sequential(
-        [keras.Input((400,)), hidden, keras.layers.Dense(10, kernel_initializer=draw(seed=2), name="logits")]
+        [
+            keras.Input((400,)),
+            hidden,
+            keras.layers.Dense(10, kernel_initializer=draw(seed=2), name="logits"),
+        ]
     )
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return model
@@ -50,8 +55,9 @@ def losses_of(variables, x, y):
 # %% [markdown]
 # ## A loop that is right
 #
-# A loop is a function `step(x, y)` that updates its variables and returns the loss. The audit calls it on batches, trains the
-# model beside it, and measures how far rounding alone could have driven the two apart.
+# A loop is a function `step(x, y)` that updates its variables and returns the loss. The audit
+# calls it on batches, trains the model beside it, and measures how far rounding alone could have
+# driven the two apart.
 
 # %%
 model = compiled(keras.optimizers.SGD(0.01))
@@ -75,8 +81,10 @@ assert finding.causes == []
 # %% [markdown]
 # ## A sum in place of a mean
 #
-# One word is different: `reduce_sum`. The gradient is 32 times as large. With plain gradient descent that is a learning rate
-# of 3.2.
+# One word is different: `reduce_sum`. The gradient is 32 times as large. With plain gradient
+# descent that is a learning rate of 0.32 in place of 0.01. (In all but the last batch, which has
+# ten rows: there it is 0.1. By such a batch, and by it alone, the two mistakes can be told apart;
+# so the audit runs 21 steps here.)
 
 # %%
 side_by_side(trap("sum-differentiated").wrong, trap("sum-differentiated").right)
@@ -100,9 +108,10 @@ assert finding.first.stage == "loss"
 assert [cause.code for cause in finding.causes] == ["loss-sum-not-mean"]
 
 # %% [markdown]
-# Read it from the top. Step 1, stage loss: weights and batch were still equal, so what is wrong lies between them and the
-# loss. Then the cause: of all known mistakes, planted one by one in the reference's own step, this one lands where the loop
-# landed, to the last digits. And what to do instead:
+# Read it from the top. Step 1, stage loss: weights and batch were still equal, so what is wrong
+# lies between them and the loss. Then the cause: of all known mistakes, planted one by one in the
+# reference's own step, this one lands where the loop landed, to the last digits. And what to do
+# instead:
 
 # %%
 for cause in finding.causes:
@@ -111,8 +120,9 @@ for cause in finding.causes:
 # %% [markdown]
 # ## What Adam hides
 #
-# Adam divides a gradient by its own size. So a gradient that is 32 times too large makes almost the same step, and the loss
-# curves of the right and the wrong loop lie on top of one another. Whoever compares curves sees nothing.
+# Adam divides a gradient by its own size. So a gradient that is 32 times too large makes almost
+# the same step, and the loss curves of the right and the wrong loop lie on top of one another.
+# Whoever compares curves sees nothing.
 
 
 # %%
@@ -156,16 +166,19 @@ def adam_loop(reduce, frozen=False):
 curves = {}
 for name, reduce in (("mean", tf.reduce_mean), ("sum", tf.reduce_sum)):
     step, _, _ = adam_loop(reduce)
-    curves[name] = [float(np.mean([step(x[at : at + 32], y[at : at + 32]) for at in range(0, 640, 32)])) for _ in range(5)]
+    curves[name] = [
+        float(np.mean([step(x[at : at + 32], y[at : at + 32]) for at in range(0, 640, 32)]))
+        for _ in range(5)
+    ]
 apart = np.abs(np.subtract(curves["mean"], curves["sum"])).max()
 print(f"largest distance of the two curves: {apart:.1e}")
 assert apart < 0.01 < curves["mean"][0] - curves["mean"][-1]
 picture(plots.curves(curves), "the loss curves of mean and sum under Adam coincide")
 
 # %% [markdown]
-# The audit does not stop at curves. The verdict is `alike`: the losses agree, the weights do not. And it names the same
-# mistake, together with a second one: this loop minimises the sum and *reports* the mean, so that its loss alone gives
-# nothing away.
+# The audit does not stop at curves. The verdict is `alike`: the losses agree, the weights do not.
+# And it names the same mistake, together with a second one: this loop minimises the sum and
+# *reports* the mean, so that its loss alone gives nothing away.
 
 # %%
 finding = lockstep.audit(*adam_loop(tf.reduce_sum), x, y, batch_size=32, steps=20)
@@ -179,8 +192,8 @@ assert finding.verdict in ("identical", "round-off")
 # %% [markdown]
 # ## A counter that stands still
 #
-# The first lesson showed that a graph freezes Python numbers. Here is what that does to Adam. The wrong half is the
-# catalogue's, beside the rule as it should be.
+# The first lesson showed that a graph freezes Python numbers. Here is what that does to Adam. The
+# wrong half is the catalogue's, beside the rule as it should be.
 
 # %%
 side_by_side(trap("adam-frozen-counter").wrong, trap("adam-frozen-counter").right)
@@ -194,8 +207,9 @@ assert finding.causes[0].code == "adam-frozen-counter"
 # %% [markdown]
 # ## The last, smaller batch
 #
-# Some mistakes lie in the loop around the step. For those the whole loop is audited: a generator that yields the loss and the
-# weights after each step. This one goes through 650 rows in batches of 32 and forgets the ten that are left over.
+# Some mistakes lie in the loop around the step. For those the whole loop is audited: a generator
+# that yields the loss and the weights after each step. This one goes through 650 rows in batches
+# of 32 and forgets the ten that are left over.
 
 
 # %%
@@ -210,7 +224,9 @@ def forgetful(weights, x, y):
             yield loss, own
 
 
-finding = lockstep.audit_run(forgetful, compiled(keras.optimizers.SGD(0.01)), x, y, epochs=2, batch_size=32)
+finding = lockstep.audit_run(
+    forgetful, compiled(keras.optimizers.SGD(0.01)), x, y, epochs=2, batch_size=32
+)
 print(finding)
 assert finding.first.step == 21  # twenty full batches were right
 assert finding.causes[0].code == "drop-remainder"
@@ -218,8 +234,8 @@ assert finding.causes[0].code == "drop-remainder"
 # %% [markdown]
 # ## In a test suite
 #
-# Once right, it should stay right. `assert_lockstep` raises with the finding as its message; in pytest the fixture of that
-# name does the same.
+# Once right, it should stay right. `assert_lockstep` raises with the finding as its message; in
+# pytest the fixture of that name does the same.
 
 # %%
 lockstep.assert_lockstep(*adam_loop(tf.reduce_mean), x, y, batch_size=32, steps=20)
@@ -238,4 +254,5 @@ assert "adam-frozen-counter" in message
 #   epoch: the batches.
 # - How far? Within ten times the floor it is rounding, and no mistake to be hunted.
 #
-# More in `docs/audit.md`; all mistakes that are known, each with its measured effect, in `docs/traps.md`.
+# More in `docs/audit.md`; all mistakes that are known, each with its measured effect, in
+# `docs/traps.md`.

@@ -43,7 +43,10 @@ def execute(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """
     meta = notebook.metadata
     kept = nbformat.from_dict(meta)
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(HERE.parent), *_path()])}
+    environment = os.environ | {
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONPATH": os.pathsep.join([str(HERE.parent), *_path()]),
+    }
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -57,7 +60,11 @@ def execute(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({})
         if cell.cell_type == "code":
-            cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr" and WIDGET not in one.get("data", {})]
+            cell.outputs = [
+                one
+                for one in cell.outputs
+                if one.get("name") != "stderr" and WIDGET not in one.get("data", {})
+            ]
     return notebook
 
 

@@ -208,7 +208,8 @@ def test_chinese_readme_has_the_code_numbers_links_and_names_of_the_readme():
     assert blocks(chinese) == blocks(english)
     prose = [re.sub(r"^```\w*\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL) for text in (english, chinese)]
     assert numbers(prose[0]) <= numbers(prose[1])
-    assert [re.findall(r"^(#+) ", text, re.MULTILINE) for text in prose][0] == re.findall(r"^(#+) ", prose[1], re.MULTILINE)
+    levels = [re.findall(r"^(#+) ", text, re.MULTILINE) for text in prose]
+    assert levels[0] == levels[1]
     links = [set(re.findall(r"\]\(([^)]+)\)", text)) - {"README.md", "README.zh.md"} for text in prose]
     assert links[0] == links[1]
     assert in_code(prose[0]) == in_code(prose[1])
