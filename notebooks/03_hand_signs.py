@@ -278,12 +278,13 @@ picture(plots.confusion(counts, signs.classes), "two equal tables of what was ta
 # probability.
 
 # %%
+surest = int(low.predict_proba(signs.x_test).max(axis=1).argmax())
 with tempfile.TemporaryDirectory() as folder:
     weights, photo, sky = (
         Path(folder) / name for name in ("signs.weights.h5", "photo.jpg", "sky.png")
     )
     low.save(weights, signs)
-    Image.fromarray(signs.x_test[70]).resize((200, 150)).save(photo)
+    Image.fromarray(signs.x_test[surest]).resize((150, 150)).save(photo)
     Image.new("RGB", (90, 60), "skyblue").save(sky)
     answers = lockstep.predict([photo, sky], weights)
 for what, answer in zip(("photo", "sky"), answers, strict=True):
@@ -292,3 +293,4 @@ for what, answer in zip(("photo", "sky"), answers, strict=True):
     assert answer.identical  # both wings, the same bits
     assert abs(answer.low.sum() - 1) < 1e-6
     assert answer.low[best] > 1 / 6
+assert answers[0].order[0] == found["low-level"][surest]

@@ -209,8 +209,8 @@ page = plots.predictions(
 picture(page, "64 digits with label and prediction, the same for both wings", dpi=60)
 
 # %% [markdown]
-# And the first of those that it gets wrong. Some of them would give you pause, too. After 40
-# epochs, which `lockstep compare digits` trains, few of the 5,000 are left.
+# And the first of those that it gets wrong. You would not: the net has seen each digit five times
+# and no more. After 40 epochs, which `lockstep compare digits` trains, few of the 5,000 are left.
 
 # %%
 wrong = [evaluation.misclassified(digits.y_train, found, 10).tolist() for found in answers.values()]

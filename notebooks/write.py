@@ -37,16 +37,12 @@ def pair(script: Path) -> nbformat.NotebookNode:
 
 
 def execute(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Run every cell from top to bottom in a fresh kernel; an assertion that fails raises. Outputs are left as they are read.
+    """The notebook with its outputs: every cell run from top to bottom in a fresh kernel; an assertion that fails raises.
 
     Not kept: times, sliders (each has a random number, and moves only in a running notebook), and standard error.
     """
-    meta = notebook.metadata
-    kept = nbformat.from_dict(meta)
-    environment = os.environ | {
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONPATH": os.pathsep.join([str(HERE.parent), *_path()]),
-    }
+    metadata = nbformat.from_dict(notebook.metadata)
+    path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -55,21 +51,17 @@ def execute(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         coalesce_streams=True,
         resources={"metadata": {"path": str(HERE)}},
     )
-    client.execute(env=environment)
-    notebook.metadata = kept
+    client.execute(env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": path})
+    notebook.metadata = metadata
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({})
         if cell.cell_type == "code":
-            cell.outputs = [
-                one
-                for one in cell.outputs
-                if one.get("name") != "stderr" and WIDGET not in one.get("data", {})
-            ]
+            cell.outputs = [output for output in cell.outputs if _is_kept(output)]
     return notebook
 
 
-def _path() -> list[str]:
-    return [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+def _is_kept(output: nbformat.NotebookNode) -> bool:
+    return output.get("name") != "stderr" and WIDGET not in output.get("data", {})
 
 
 if __name__ == "__main__":
