@@ -59,6 +59,29 @@ for name in names:
 picture(drawn, "ReLU, linear and sigmoid from -5 to 5; the curves of both wings coincide")
 
 # %% [markdown]
+# A unit does not see its input z as it is, but w z + b. The weight w decides how steep the
+# function is and which way it runs, the bias b where its bend lies: a ReLU begins at z = −b/w.
+# The picture has w = 2 and b = −4, so it begins at 2. In a running notebook, sliders move both.
+
+
+# %%
+def draw_unit(w, b):
+    functions = {
+        name: lambda z, name=name: lowlevel.activations.get(name)(w * z + b) for name in names
+    }
+    title = f"activation({w:g} z {b:+g})"
+    return picture(
+        plots.activations({"unit": functions}, title=title), f"{title}: ReLU, linear, sigmoid"
+    )
+
+
+assert lowlevel.activations.relu(2 * np.array([1.9, 2.0, 2.5]) - 4).numpy().tolist() == [0, 0, 1]
+draw_unit(2, -4)
+
+# %%
+sliders(draw_unit, w=2.0, b=-4.0)
+
+# %% [markdown]
 # ## Softmax
 #
 # The last layer gives ten numbers of any size, the logits. Softmax turns them into probabilities:
