@@ -16,6 +16,8 @@ from shared.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+__all__ = ["Picture", "SideBySide", "picture", "side_by_side", "sliders"]
+
 # No colour of its own, so that it can be read on a light and on a dark page.
 _TABLE = "width:100%; table-layout:fixed; border-collapse:collapse"
 _CELL = "width:{share:.4g}%; text-align:left; vertical-align:top; padding:0.4em 0.8em; border:1px solid rgba(128,128,128,0.5)"
@@ -57,12 +59,16 @@ def side_by_side(*pieces: Any) -> SideBySide:
 
     Raises:
         InputError: nothing was given, or something that has no source in Python.
+
+    >>> import highlevel, lowlevel
+    >>> [heading for heading, source in side_by_side(lowlevel.layers.Dense, highlevel.layers.Dense).columns]
+    ['lowlevel/layers.py: Dense', 'highlevel/layers.py: Dense']
     """
     sources = [_source(piece) for piece in pieces]
-    return SideBySide(tuple(zip(map(heading, pieces), sources, strict=True)) or _none())
+    return SideBySide(tuple(zip(map(_heading, pieces), sources, strict=True)) or _none())
 
 
-def heading(piece: Any) -> str:
+def _heading(piece: Any) -> str:
     """Where a function, method or class stands: the file of its module and its name there."""
     piece = inspect.unwrap(piece)
     return f"{piece.__module__.replace('.', '/')}.py: {piece.__qualname__}"

@@ -83,7 +83,8 @@ def test_C_06_notebook_shows_the_code_as_it_stands(script):
         if "side-by-side" in shown:
             headings = [html.unescape(heading) for heading in re.findall(r"<th [^>]*>(.*?)</th>", shown)]
             pieces = [pkgutil.resolve_name(heading.replace("/", ".").replace(".py: ", ":")) for heading in headings]
-            assert show.side_by_side(*pieces)._repr_html_() == shown, headings
+            again = f"{headings} changed. Write the notebook again: python notebooks/write.py {script.stem[:2]}"
+            assert show.side_by_side(*pieces)._repr_html_() == shown, again
 
 
 @EACH
