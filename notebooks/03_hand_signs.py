@@ -258,7 +258,7 @@ curve = low.fit(signs)
 print(
     f"right: {curve.accuracy[-1]:.1%} in training, {curve.val_accuracy[-1]:.1%} of the test pictures"
 )
-assert curve.accuracy[-1] > 0.8 > curve.val_accuracy[-1] > 0.5
+assert curve.accuracy[-1] > curve.val_accuracy[-1] > 1 / 3  # a guess would be right once in six
 assert model.parameters == 307_225 + 312 + 78
 high.load(low.weights())
 found = {
