@@ -1,22 +1,43 @@
-"""Twin: lowlevel/storage.py. Weights to and from ``.weights.h5`` files, by Keras's own ``save_weights`` and ``load_weights``."""
+"""Twin: lowlevel/storage.py. Weights to ``.weights.h5`` files by Keras's own methods, and back; the state of checkpoints."""
 
 from pathlib import Path
 
-from shared.data.card import DataCard
-from shared.weights import read_card, read_state, written
+import keras
 
-__all__ = ["read", "write"]
+from shared.data.card import DataCard
+from shared.weights import read_card, read_state, weights_file, written
+
+__all__ = ["arithmetic", "read", "variables", "write"]
+
+
+def arithmetic(trainer) -> str:
+    """Trainings in which this is equal round alike: XLA has its own order of operations, and so has Keras in eager code."""
+    return "xla" if trainer.jit_compile else "keras eager" if trainer.execution == "eager" else "graph"
+
+
+def variables(trainer) -> list[list[keras.Variable]]:
+    """All that the next step depends on, in the groups of ``shared.records.State``: weights, slots, seeds, carried."""
+    layers = [layer for layer in trainer.network.layers if isinstance(layer, keras.layers.Dropout)]
+    means = (trainer.network.metrics[0], trainer.metric)  # Keras's own running loss, and the metric that we gave it
+    carried = [part for mean in means for part in (mean.total, mean.count)]
+    product = getattr(getattr(trainer.optimizer, "inner_optimizer", None), "_u_product", None)  # Keras loses track of it
+    return [
+        trainer.network.weights,
+        trainer.optimizer.variables,
+        [layer.seed_generator.state for layer in layers],
+        carried if product is None else [*carried, product],
+    ]
 
 
 def read(path: str | Path, trainer) -> None:
-    """Load weights and optimiser from a file of either wing or of plain Keras.
+    """Load weights and optimiser from a file of either wing or of plain Keras, ``.weights.h5`` or ``.keras``.
 
     Raises:
         InputError: the file cannot be read or does not fit; the trainer is not changed then.
     """
-    read_state(path, trainer.model, trainer.state())  # refuses what Keras would read half of
-    card = read_card(path)
-    trainer.network.load_weights(path)
+    with weights_file(path, trainer.model) as file:
+        state, card = read_state(file, trainer.model, trainer.state()), read_card(file)
+    trainer.restore(state)  # Keras's own reader would follow what the file says, and stop half-way where it is damaged
     trainer.card = card or trainer.card
 
 

@@ -3,8 +3,10 @@
 What is ours is the pipeline that feeds ``fit`` the batches of the plan, and the callback that hands records out.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,15 @@ from shared import records
 from shared.answers import both, link
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
 from shared.callbacks import notify
+from shared.checkpoints import Checkpoints, Point
+from shared.checkpoints.folder import checkpoints_of
+from shared.checkpoints.keeper import Keeper
 from shared.data import Dataset, as_rows
 from shared.data.card import DataCard
 from shared.feed import batch, feed
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec
-from shared.weights import checked, checked_state
+from shared.weights import SUMS, checked, checked_state
 
 __all__ = ["Trainer"]
 
@@ -63,6 +68,7 @@ class Trainer:
         self.epoch = 0
         self.card = DataCard.numbered(model.outputs)
         self.stop_training = False
+        self._point: Point | None = None  # from where the next ``fit`` goes on
         self._watch: Watch | None = None
 
     # ------------------------------------------------------------------------------------------------ training
@@ -79,6 +85,8 @@ class Trainer:
         class_weight: Mapping[int, float] | None = None,
         callbacks: Sequence[Any] = (),
         verbose: int = 0,
+        checkpoint: Checkpoints | str | os.PathLike[str] | None = None,
+        resume: bool = False,
     ) -> records.History:
         """Train; a second call continues where the first ended. Keras: ``Model.fit``.
 
@@ -93,34 +101,44 @@ class Trainer:
             callbacks: objects with any of Keras's ``set_model``, ``on_train_begin``, ``on_epoch_begin``, ``on_epoch_end``,
                 ``on_train_end``; the model that they get is this trainer.
             verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
+            checkpoint: a folder for checkpoints, or a ``Checkpoints`` that says more.
+            resume: go on from the newest one, in the same bits, of whichever wing it is; begin where there is none. ``epochs``
+                counts from the beginning of this training.
 
         Raises:
-            InputError: data, plan or labels do not fit the net.
+            InputError: data, plan or labels do not fit the net, or checkpoints not the training.
         """
         given = feed(data, self.model, self.train, validation_data, sample_weight, class_weight)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
-        last = self.epoch + (self.train.epochs if epochs is None else epochs)
-        plan.reach(last)
         history, sink = records.start(record, self.execution, self.jit_compile)
-        self._watch_steps(sink is not None, given.y.shape[1:])
-        self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card
+        checkpoints, count = checkpoints_of(checkpoint, resume), self.train.epochs if epochs is None else epochs
+        with Keeper(checkpoints, resume, self, given, plan, count, storage.arithmetic(self)) as keeper:
+            point, self._point = self._point or Point.start(self.epoch), None
+            todo = point.epochs(count)
+            plan.reach(todo.stop)
+            self._watch_steps(sink is not None, given.y.shape[1:])
+            self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card
 
-        # A step that is to be seen must return to Python before the next one begins.
-        self._run_at_once(plan.steps if self.execution == "epoch" and sink is None else 1)
-        self.network.fit(
-            _batches([part for part in (given.x, given.y, given.sample_weight) if part is not None], plan, self.epoch, last),
-            initial_epoch=self.epoch,
-            epochs=last,
-            steps_per_epoch=plan.steps,
-            shuffle=False,
-            validation_data=None if given.x_test is None else _pipeline(INFERENCE_BATCH, given.x_test, given.y_test),
-            class_weight=given.class_weight,
-            callbacks=[
-                _Reporter(self, history, [one for one in callbacks if not _of_keras(one)], sink, plan, given.x_test),
-                *filter(_of_keras, callbacks),
-            ],
-            verbose=verbose,
-        )
+            # A step that is to be seen must return to Python before the next one begins.
+            whole = self.execution == "epoch" and sink is None and not point.step and keeper.by_epochs
+            self._run_at_once(plan.steps if whole else 1)
+            ours = [one for one in callbacks if not _of_keras(one)]
+            keeping = _Keeping(self, history, callbacks, keeper, plan, todo, point)
+            self.network.fit(
+                _batches([part for part in (given.x, given.y, given.sample_weight) if part is not None], plan, todo, point.step),
+                initial_epoch=todo.start,
+                epochs=todo.stop,
+                steps_per_epoch=plan.steps,
+                shuffle=False,
+                validation_data=None if given.x_test is None else _pipeline(INFERENCE_BATCH, given.x_test, given.y_test),
+                class_weight=given.class_weight,
+                callbacks=[
+                    _Reporter(self, history, ours, sink, given.x_test, keeping),
+                    *filter(_of_keras, callbacks),
+                    keeping,
+                ],
+                verbose=verbose,
+            )
         return history
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> records.StepRecord:
@@ -142,16 +160,19 @@ class Trainer:
             self.network.steps_per_execution = steps
             self.network.train_function = None  # traced for another number
 
+    def _carry_on(self, point: Point) -> None:
+        """Give the running means what they had added up when the epoch was broken off."""
+        for variable, value in zip(storage.variables(self)[-1], point.state.carried, strict=True):
+            variable.assign(value)
+
     # -------------------------------------------------------------------------------------------------- watching
 
     def _watch_steps(self, on: bool, target_shape: tuple[int, ...]) -> None:
         if on and self._watch is None:
-            means = (self.network.metrics[0], self.metric)  # Keras's own running loss, and the metric that we gave it
-            running = [part for mean in means for part in (mean.total, mean.count)]
-            groups = (self.network.weights, self.network.trainable_weights, self.optimizer.variables, self._seeds(), running)
-            weights, *rest = ([variable.value for variable in group] for group in groups)
+            weights, *rest = storage.variables(self)
+            groups = ([one.value for one in group] for group in (weights, self.network.trainable_weights, *rest))
             shapes = ((self.model.inputs,), target_shape, (self.model.outputs,))
-            self._watch = Watch((weights, *rest), shapes, self.train.batch_size, self.train.metric)
+            self._watch = Watch(tuple(groups), shapes, self.train.batch_size, self.train.metric)
             self._watch.attach(self.network, self.loss)
             self.network.train_function = None  # traced without the watch
         elif not on and self._watch is not None:
@@ -193,24 +214,30 @@ class Trainer:
         return [weight.numpy() for weight in self.network.weights]
 
     def state(self) -> records.State:
-        """Copies of the weights, of the optimiser's variables and of the Dropouts' seeds."""
-        slots, seeds = ([one.numpy() for one in group] for group in (self.optimizer.variables, self._seeds()))
-        return records.State(weights=self.weights(), slots=slots, seeds=seeds)
+        """Copies of the weights, of the optimiser's variables and of what else the next step depends on."""
+        weights, slots, seeds, carried = ([one.numpy() for one in group] for group in storage.variables(self))
+        return records.State(weights=weights, slots=slots, seeds=seeds, carried=carried)
 
     def restore(self, state: records.State) -> None:
-        """Put back what ``state`` gave.
+        """Put back what ``state`` gave, but for what an epoch had added up: every epoch begins anew with that.
 
         Raises:
             InputError: shapes or counts that do not fit; nothing is changed then.
         """
         state = checked_state(state, self.model, self.state())
-        variables = [*self.network.weights, *self.optimizer.variables, *self._seeds()]
-        for variable, value in zip(variables, [*state.weights, *state.slots, *state.seeds], strict=True):
+        *groups, carried = storage.variables(self)
+        values = [*state.weights, *state.slots, *state.seeds, *state.carried[SUMS:]]
+        for variable, value in zip([*chain(*groups), *carried[SUMS:]], values, strict=bool(state.carried)):
             variable.assign(value)
 
-    def _seeds(self) -> list[keras.Variable]:
-        """The state of each Dropout: int64 (2,), seed and count of calls."""
-        return [layer.seed_generator.state for layer in self.network.layers if isinstance(layer, keras.layers.Dropout)]
+    def continue_from(self, point: Point) -> None:
+        """Stand where a training was left, within an epoch too; the next ``fit``, which must be that training, goes on there.
+
+        Raises:
+            InputError: a state that does not fit; nothing is changed then.
+        """
+        self.restore(point.state)
+        self.epoch, self._point = point.epoch, point
 
     def load(self, weights: Sequence[np.ndarray] | str | Path) -> None:
         """Set the weights from a list, or weights and optimiser from a file of either wing. Keras: ``load_weights``.
@@ -241,8 +268,9 @@ def _pipeline(batch_size: int, *arrays: Any) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices(tensors).batch(batch_size)
 
 
-def _batches(parts: list[np.ndarray], plan: BatchPlan, first: int, last: int) -> tf.data.Dataset:
-    """The batches of epochs ``first`` to ``last - 1`` in the order of the plan, as one pipeline of x, y and perhaps weights."""
+def _batches(parts: list[np.ndarray], plan: BatchPlan, epochs: range, begun: int) -> tf.data.Dataset:
+    """The batches of the epochs in the order of the plan, as one pipeline of x, y and perhaps weights; ``begun`` batches of the
+    first epoch are left out."""
     tensors = [tf.constant(part) for part in parts]
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
@@ -253,9 +281,10 @@ def _batches(parts: list[np.ndarray], plan: BatchPlan, first: int, last: int) ->
             chosen = order[step * plan.batch_size : (step + 1) * plan.batch_size]
             return tuple(tf.gather(part, chosen) for part in tensors)
 
-        return tf.data.Dataset.range(plan.steps).map(rows_of)
+        first = tf.where(tf.equal(number, epochs.start), tf.constant(begun, tf.int64), 0)
+        return tf.data.Dataset.range(first, plan.steps).map(rows_of)
 
-    return tf.data.Dataset.range(first, last).flat_map(epoch).prefetch(tf.data.AUTOTUNE)
+    return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(epoch).prefetch(tf.data.AUTOTUNE)
 
 
 def _of_keras(callback: Any) -> bool:
@@ -264,13 +293,12 @@ def _of_keras(callback: Any) -> bool:
 
 
 class _Reporter(keras.callbacks.Callback):
-    """Carries what ``fit`` tells its callbacks to the history, the records and the caller's callbacks."""
+    """Carries what ``fit`` tells its callbacks to the history, the records and the caller's callbacks; the first in their row."""
 
-    def __init__(self, trainer: Trainer, history: records.History, callbacks, sink, plan: BatchPlan, x_test):
+    def __init__(self, trainer: Trainer, history: records.History, callbacks, sink, x_test, keeping: "_Keeping"):
         super().__init__()
         self.trainer, self.history_, self.callbacks = trainer, history, callbacks
-        self.sink, self.plan, self.x_test = sink, plan, x_test
-        self.epoch_ = trainer.epoch
+        self.sink, self.x_test, self.keeping = sink, x_test, keeping
 
     def on_train_begin(self, logs=None):
         self.trainer.stop_training = False
@@ -278,15 +306,17 @@ class _Reporter(keras.callbacks.Callback):
         notify(self.callbacks, "on_train_begin", {})
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.epoch_ = epoch
         notify(self.callbacks, "on_epoch_begin", epoch, {})
 
     def on_train_batch_end(self, batch, logs=None):
         if self.sink is not None and self.trainer._watch is not None:
-            rows = min(self.plan.batch_size, self.plan.examples - batch * self.plan.batch_size)
-            self.sink(self.trainer._watch.record(self.epoch_ + 1, self.epoch_ * self.plan.steps + batch + 1, rows))
+            epoch, plan = self.trainer.epoch, self.keeping.plan
+            step = self.keeping.begun + batch
+            rows = min(plan.batch_size, plan.examples - step * plan.batch_size)
+            self.sink(self.trainer._watch.record(epoch + 1, epoch * plan.steps + step + 1, rows))
 
     def on_epoch_end(self, epoch, logs=None):
+        self.keeping.take_back()
         self.history_.append(logs)
         self.trainer.epoch = epoch + 1
         if self.sink is not None:
@@ -299,3 +329,40 @@ class _Reporter(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self.trainer.stop_training = self.model.stop_training
         notify(self.callbacks, "on_train_end", {})
+
+
+class _Keeping(keras.callbacks.Callback):
+    """Tells the keeper of checkpoints what ``fit`` has done, and lets ``fit`` go on within an epoch; the last in the row.
+
+    ``fit`` gives every epoch the same number of steps. One of which some are done already must end earlier: ``stop_training``
+    ends it, with all that an epoch's end brings, and is taken back there, before ``fit`` asks whether the training is to end.
+    """
+
+    def __init__(self, trainer: Trainer, history, callbacks, keeper: Keeper, plan: BatchPlan, todo: range, point: Point):
+        super().__init__()
+        self.trainer, self.history_, self.callbacks, self.keeper = trainer, history, callbacks, keeper
+        self.plan, self.todo, self.point = plan, todo, point
+        self.begun, self.cut = 0, False  # steps of this epoch that were done before `fit` began; whether it was ended for that
+
+    def on_train_begin(self, logs=None):
+        self.keeper.begin(self.point, self.history_, self.callbacks)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begun = self.point.steps_of(epoch)
+        if self.begun:
+            self.trainer._carry_on(self.point)  # `fit` has just reset them
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self.begun + batch + 1  # Keras counts from 0 in every epoch
+        self.keeper.after_step(step)
+        if self.begun and step == self.plan.steps and not self.model.stop_training:
+            self.model.stop_training = self.cut = True
+
+    def take_back(self):
+        """Called at the epoch's end, before the callbacks that may want to end the training."""
+        if self.cut:
+            self.model.stop_training = self.cut = False
+
+    def on_epoch_end(self, epoch, logs=None):
+        stopped = self.model.stop_training
+        self.keeper.after_epoch(last=stopped or epoch + 1 == self.todo.stop, stopped=stopped)

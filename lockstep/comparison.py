@@ -1,8 +1,9 @@
 """Train several sides on the same weights and the same batches, and compare every step as it happens."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,17 @@ from lockstep.environment import environment
 from lockstep.floor import measure
 from lockstep.report import Outcome, Pair, Report
 from lockstep.sides import Side, sides_of
+from lockstep.stand import ComparisonKeeper, Stand, StandFile, identity_of
 from lockstep.streams import together
 from lockstep.verdict import judge
 from shared.batches import BatchPlan, plan_of
+from shared.checkpoints import Checkpoints
+from shared.checkpoints.folder import checkpoints_of
+from shared.checkpoints.session import Session
 from shared.data import Dataset
 from shared.errors import InputError
 from shared.feed import Feed, feed
-from shared.records import Record
+from shared.records import History, Record
 from shared.spec import ModelSpec, TrainSpec
 from shared.weights import checked
 
@@ -37,6 +42,8 @@ def compare(
     class_weight: Mapping[int, float] | None = None,
     progress: Callable[[tuple[Record, ...], list[Tally]], None] | None = None,
     notice: Callable[[str], None] | None = None,
+    checkpoint: Checkpoints | str | os.PathLike[str] | None = None,
+    resume: bool = False,
 ) -> Report:
     """Train all sides side by side; each is compared with the last.
 
@@ -49,9 +56,11 @@ def compare(
         sample_weight, class_weight: as ``fit`` takes them.
         progress: called after each moment with the sides' records and the tallies of the pairs.
         notice: called with a line where something takes time that the caller did not expect.
+        checkpoint: a folder for checkpoints, or a ``Checkpoints`` that says more.
+        resume: go on with the comparison, and with what it has found, from the newest one; begin where there is none.
 
     Raises:
-        InputError: sides, data, weights or plan that do not fit.
+        InputError: sides, data, weights, plan or checkpoints that do not fit.
 
     >>> from shared import ModelSpec, TrainSpec
     >>> import numpy as np, lockstep
@@ -60,6 +69,7 @@ def compare(
     'identical'
     """
     began = time.perf_counter()
+    checkpoints = checkpoints_of(checkpoint, resume)
     *others, reference = sides_of(sides)
     given = feed(data, model, train, None, sample_weight, class_weight)
     plan = plan_of(plan, len(given.x), train.batch_size, train.seed, train.shuffle)
@@ -70,18 +80,33 @@ def compare(
     for trainer in trainers:
         trainer.load(initial)
 
-    tallies = [Tally(Names.of(model, train)) for _ in others]
     starts = [trainer.state() for trainer in trainers]
-    for tally, start in zip(tallies, starts[:-1], strict=True):
+    stand = Stand(starts, [Tally(Names.of(model, train)) for _ in others], [History() for _ in trainers])
+    for tally, start in zip(stand.tallies, starts[:-1], strict=True):
         tally.see_start(start, starts[-1])
     histories: list[Any] = [None] * len(trainers)
-    works = [_work(trainer, given, plan, histories, at) for at, trainer in enumerate(trainers)]
-    with closing(together(works)) as moments:  # closed at once if anything goes wrong here: no training is left running
+    with ExitStack() as stack:
+        keeper = None
+        if checkpoints is not None:
+            training = identity_of(model, train, given, plan, [side.name for side in (*others, reference)], weights)
+            session = stack.enter_context(Session(checkpoints, resume, training, plan.steps, train.epochs))
+            file = StandFile(model, train, plan, 0 if given.x_test is None else len(given.x_test), starts)
+            keeper = ComparisonKeeper(session, file, stand, train.epochs)
+            stand = keeper.stand
+        if stand.last:
+            for trainer, point in zip(trainers, stand.points, strict=True):
+                trainer.continue_from(point)
+        tallies = stand.tallies
+        works = [_work(trainer, given, plan, histories, at) for at, trainer in enumerate(trainers)]
+        moments = stack.enter_context(closing(together(works)))  # whatever goes wrong here, no training is left running
         for moment in moments:
             for tally, record in zip(tallies, moment[:-1], strict=True):
                 tally.see(record, moment[-1])
             if progress is not None:
                 progress(moment, tallies)
+            if keeper is not None:
+                keeper.after(moment, time.perf_counter() - began)
+        before = keeper.seconds if keeper is not None else 0.0
 
     unequal = [side for side, tally in zip(others, tallies, strict=True) if tally.first and np.isfinite(tally.max_abs)]
     expected = (plan.steps * train.epochs, train.epochs)
@@ -105,7 +130,7 @@ def compare(
             side.name: Outcome.of(trainer, given, train) for side, trainer in zip((*others, reference), trainers, strict=True)
         },
         environment=environment(),
-        seconds=time.perf_counter() - began,
+        seconds=before + time.perf_counter() - began,
     )
 
 

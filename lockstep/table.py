@@ -62,7 +62,7 @@ class Table:
     def progress(self, moment: tuple[Record, ...], tallies: list[Tally]) -> None:
         """Show one moment of all sides."""
         if not isinstance(moment[-1], EpochRecord):
-            self.bar.update()
+            self.bar.update(moment[-1].step - self.bar.n)  # a comparison that goes on does not begin with the first step
             return
         worst = max(tallies, key=lambda tally: (tally.max_abs, tally.max_ulp))
         cells = " ".join("".join(self._cells(record)) for record in moment)

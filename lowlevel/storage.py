@@ -1,24 +1,43 @@
-"""Twin: highlevel/storage.py. Weights to and from ``.weights.h5`` files, with h5py alone."""
+"""Twin: highlevel/storage.py. Weights to and from ``.weights.h5`` files, with h5py alone; the state of checkpoints."""
 
 from pathlib import Path
 
 import h5py
 import numpy as np
+import tensorflow as tf
 
 from shared.data.card import DataCard
 from shared.spec import ModelSpec, TrainSpec, slot_names
-from shared.weights import layer_groups, read_card, read_state, written
+from shared.weights import layer_groups, read_card, read_state, weights_file, written
 
-__all__ = ["read", "write"]
+__all__ = ["arithmetic", "read", "variables", "write"]
+
+
+def arithmetic(trainer) -> str:
+    """Trainings in which this is equal round alike: XLA has its own order of operations, and so has Keras in eager code."""
+    return "xla" if trainer.jit_compile else "graph"
+
+
+def variables(trainer) -> list[list[tf.Variable]]:
+    """All that the next step depends on, in the groups of ``shared.records.State``: weights, slots, seeds, carried."""
+    means = [part for mean in (trainer.mean_loss, trainer.mean_metric) for part in (mean.total, mean.count)]
+    product = getattr(getattr(trainer.optimizer, "inner", None), "u_product", None)  # ``LossScaleOptimizer`` leaves it out
+    return [
+        trainer.network.weights,
+        trainer.optimizer.variables,
+        trainer.network.seeds,
+        means if product is None else [*means, product],
+    ]
 
 
 def read(path: str | Path, trainer) -> None:
-    """Load weights and optimiser from a file of either wing or of plain Keras.
+    """Load weights and optimiser from a file of either wing or of plain Keras, ``.weights.h5`` or ``.keras``.
 
     Raises:
         InputError: the file cannot be read or does not fit; the trainer is not changed then.
     """
-    state, card = read_state(path, trainer.model, trainer.state()), read_card(path)
+    with weights_file(path, trainer.model) as file:
+        state, card = read_state(file, trainer.model, trainer.state()), read_card(file)
     trainer.restore(state)
     trainer.card = card or trainer.card
 

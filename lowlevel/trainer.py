@@ -4,8 +4,10 @@ The step is written once, in ``_step``. The three forms run the same step and di
 compiles: nothing (``eager``), one step (``graph``), or all full batches of an epoch (``epoch``).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,15 @@ from shared import records
 from shared.answers import both, link
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
 from shared.callbacks import notify
+from shared.checkpoints import Checkpoints, Point
+from shared.checkpoints.folder import checkpoints_of
+from shared.checkpoints.keeper import Keeper
 from shared.data import Dataset, as_rows
 from shared.data.card import DataCard
 from shared.feed import Feed, batch, feed
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec
-from shared.weights import checked, checked_state
+from shared.weights import SUMS, checked, checked_state
 
 __all__ = ["Trainer"]
 
@@ -58,6 +63,7 @@ class Trainer:
         self.epoch = 0
         self.card = DataCard.numbered(model.outputs)
         self.stop_training = False
+        self._point: Point | None = None  # from where the next ``fit`` goes on
         self._watch: Watch | None = None
         self._compiled: dict[tuple, Any] = {}
 
@@ -75,6 +81,8 @@ class Trainer:
         class_weight: Mapping[int, float] | None = None,
         callbacks: Sequence[Any] = (),
         verbose: int = 0,
+        checkpoint: Checkpoints | str | os.PathLike[str] | None = None,
+        resume: bool = False,
     ) -> records.History:
         """Train; a second call continues where the first ended. Keras: ``Model.fit``.
 
@@ -89,39 +97,51 @@ class Trainer:
             callbacks: objects with any of Keras's ``set_model``, ``on_train_begin``, ``on_epoch_begin``, ``on_epoch_end``,
                 ``on_train_end``; the model that they get is this trainer.
             verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
+            checkpoint: a folder for checkpoints, or a ``Checkpoints`` that says more.
+            resume: go on from the newest one, in the same bits, of whichever wing it is; begin where there is none. ``epochs``
+                counts from the beginning of this training.
 
         Raises:
-            InputError: data, plan or labels do not fit the net.
+            InputError: data, plan or labels do not fit the net, or checkpoints not the training.
         """
         given = feed(data, self.model, self.train, validation_data, sample_weight, class_weight)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
-        last = self.epoch + (self.train.epochs if epochs is None else epochs)
-        plan.reach(last)
         history, sink = records.start(record, self.execution, self.jit_compile)
-        self._watch_steps(sink is not None, given.y.shape[1:])
-        self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card
+        checkpoints, count = checkpoints_of(checkpoint, resume), self.train.epochs if epochs is None else epochs
+        with Keeper(checkpoints, resume, self, given, plan, count, storage.arithmetic(self)) as keeper:
+            point, self._point = self._point or Point.start(self.epoch), None
+            todo = point.epochs(count)
+            plan.reach(todo.stop)
+            self._watch_steps(sink is not None, given.y.shape[1:])
+            self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card
 
-        rows = [tf.constant(part) for part in (given.x, given.y, given.weights) if part is not None]
-        self.stop_training = False
-        notify(callbacks, "set_model", self)
-        notify(callbacks, "on_train_begin", {})
-        todo = range(self.epoch, last)
-        for epoch in tqdm(todo, unit="epoch") if verbose == 1 else todo:  # even a disabled bar would start a thread
-            notify(callbacks, "on_epoch_begin", epoch, {})
-            self._reset_means()
-            for at, size in enumerate(self._run_epoch(rows, plan, epoch, each_step=sink is not None), start=1):
-                if sink is not None and self._watch is not None:
-                    sink(self._watch.record(epoch + 1, epoch * plan.steps + at, size))
-            logs = self._end_epoch(epoch, given, sink)
-            history.append(logs)
-            self.epoch = epoch + 1
-            if verbose == 2:
-                print(f"Epoch {self.epoch}/{last} - " + " - ".join(f"{name}: {value:.4f}" for name, value in logs.items()))
-            notify(callbacks, "on_epoch_end", epoch, logs)
-            if self.stop_training:
-                break
-        self.optimizer.finalize(self.network.trainable_weights)
-        notify(callbacks, "on_train_end", {})
+            rows = [tf.constant(part) for part in (given.x, given.y, given.weights) if part is not None]
+            self.stop_training = False
+            notify(callbacks, "set_model", self)
+            notify(callbacks, "on_train_begin", {})
+            keeper.begin(point, history, callbacks)
+            for epoch in tqdm(todo, unit="epoch") if verbose == 1 else todo:  # even a disabled bar would start a thread
+                notify(callbacks, "on_epoch_begin", epoch, {})
+                self._reset_means()
+                if point.steps_of(epoch):
+                    self._carry_on(point)
+                reach = keeper.reach if sink is None else lambda step: step + 1
+                for step, size in self._run_epoch(rows, plan, epoch, point.steps_of(epoch), reach):
+                    if sink is not None and self._watch is not None:
+                        sink(self._watch.record(epoch + 1, epoch * plan.steps + step, size))
+                    keeper.after_step(step)
+                logs = self._end_epoch(epoch, given, sink)
+                history.append(logs)
+                self.epoch = epoch + 1
+                if verbose == 2:
+                    figures = " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
+                    print(f"Epoch {self.epoch}/{todo.stop} - {figures}")
+                notify(callbacks, "on_epoch_end", epoch, logs)
+                keeper.after_epoch(last=self.stop_training or self.epoch == todo.stop, stopped=self.stop_training)
+                if self.stop_training:
+                    break
+            self.optimizer.finalize(self.network.trainable_weights)
+            notify(callbacks, "on_train_end", {})
         return history
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> records.StepRecord:
@@ -168,29 +188,36 @@ class Trainer:
         self.mean_loss.reset()
         self.mean_metric.reset()
 
+    def _carry_on(self, point: Point) -> None:
+        """Give the running means what they had added up when the epoch was broken off."""
+        for variable, value in zip(storage.variables(self)[-1], point.state.carried, strict=True):
+            variable.assign(value)
+
     # ------------------------------------------------------------------------------------------- the three forms
 
-    def _run_epoch(self, rows: list[tf.Tensor], plan: BatchPlan, epoch: int, each_step: bool) -> Iterator[int]:
-        """Train one epoch; yields the size of the last batch after each step (``each_step``) or once at the end.
+    def _run_epoch(
+        self, rows: list[tf.Tensor], plan: BatchPlan, epoch: int, step: int, reach: Callable[[int], int]
+    ) -> Iterator[tuple[int, int]]:
+        """Train one epoch from its step ``step`` on; yields how many steps are done, and the size of the last batch.
 
+        It yields after each step; in the form ``epoch`` when there are ``reach(step)`` of them, and before a partial batch.
         ``rows``: x, y and perhaps weights, all examples in the order of the data.
         """
         order = tf.constant(plan.order(epoch))
         rows = [tf.gather(part, order) for part in rows]  # outside of the step: XLA would fuse it in, and round differently
         size = plan.batch_size
         full, rest = divmod(plan.examples, size)
-        if self.execution == "epoch":
-            pieces = [(first, first + 1) for first in range(full)] if each_step else [(0, full)][: full and 1]
-            for first, last in pieces:
-                self._function("steps", *rows)(tf.constant(first), tf.constant(last), tf.constant(size), *rows)
-                yield size
-        else:
-            for first in range(full):
-                self._function("step", *rows)(*(part[first * size : (first + 1) * size] for part in rows))
-                yield size
+        while step < full:
+            if self.execution == "epoch":
+                first, step = step, min(reach(step), full)
+                self._function("steps", *rows)(tf.constant(first), tf.constant(step), tf.constant(size), *rows)
+            else:
+                self._function("step", *rows)(*(part[step * size : (step + 1) * size] for part in rows))
+                step += 1
+            yield step, size
         if rest:  # the partial batch is a step of its own size: padding it with a mask would cost more and round differently
             self._function("step", *rows)(*(part[full * size :] for part in rows))
-            yield rest
+            yield plan.steps, rest
 
     def _steps(self, first: tf.Tensor, last: tf.Tensor, size: tf.Tensor, *rows: tf.Tensor) -> tuple[tf.Tensor]:
         """Batches ``first`` to ``last - 1``, of ``size`` rows each, of rows that stand in order: one loop inside TensorFlow."""
@@ -228,9 +255,8 @@ class Trainer:
         if not on:
             self._watch = None
         elif self._watch is None:
-            net, means = self.network, (self.mean_loss, self.mean_metric)
-            running = [part for mean in means for part in (mean.total, mean.count)]
-            state = (net.weights, net.trainable_weights, self.optimizer.variables, net.seeds, running)
+            weights, *rest = storage.variables(self)
+            state = (weights, self.network.trainable_weights, *rest)
             shapes = ((self.model.inputs,), target_shape, (self.model.outputs,))
             self._watch = Watch(state, shapes, self.train.batch_size, self.train.metric)
             self._compiled = {key: function for key, function in self._compiled.items() if not key[1]}
@@ -294,20 +320,30 @@ class Trainer:
         return [weight.numpy() for weight in self.network.weights]
 
     def state(self) -> records.State:
-        """Copies of the weights, of the optimiser's variables and of the Dropouts' seeds."""
-        slots, seeds = ([one.numpy() for one in group] for group in (self.optimizer.variables, self.network.seeds))
-        return records.State(weights=self.weights(), slots=slots, seeds=seeds)
+        """Copies of the weights, of the optimiser's variables and of what else the next step depends on."""
+        weights, slots, seeds, carried = ([one.numpy() for one in group] for group in storage.variables(self))
+        return records.State(weights=weights, slots=slots, seeds=seeds, carried=carried)
 
     def restore(self, state: records.State) -> None:
-        """Put back what ``state`` gave.
+        """Put back what ``state`` gave, but for what an epoch had added up: every epoch begins anew with that.
 
         Raises:
             InputError: shapes or counts that do not fit; nothing is changed then.
         """
         state = checked_state(state, self.model, self.state())
-        variables = [*self.network.weights, *self.optimizer.variables, *self.network.seeds]
-        for variable, value in zip(variables, [*state.weights, *state.slots, *state.seeds], strict=True):
+        *groups, carried = storage.variables(self)
+        values = [*state.weights, *state.slots, *state.seeds, *state.carried[SUMS:]]
+        for variable, value in zip([*chain(*groups), *carried[SUMS:]], values, strict=bool(state.carried)):
             variable.assign(value)
+
+    def continue_from(self, point: Point) -> None:
+        """Stand where a training was left, within an epoch too; the next ``fit``, which must be that training, goes on there.
+
+        Raises:
+            InputError: a state that does not fit; nothing is changed then.
+        """
+        self.restore(point.state)
+        self.epoch, self._point = point.epoch, point
 
     def load(self, weights: Sequence[np.ndarray] | str | Path) -> None:
         """Set the weights from a list, or weights and optimiser from a file of either wing. Keras: ``load_weights``.

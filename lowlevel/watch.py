@@ -18,14 +18,14 @@ class Watch:
     Batches smaller than ``batch_size`` are padded with zeros at the end and cut again when read.
 
     Args:
-        state: lists of variables: all weights, those that a gradient changes, the optimiser's, the Dropouts' seeds, and the
-            running loss and metric as total, count, total, count.
+        state: lists of variables: all weights, those that a gradient changes, the optimiser's, the Dropouts' seeds, and what is
+            carried besides, beginning with the running loss and metric as total, count, total, count.
         shapes: of one example's inputs, target and logits.
         metric: the name of what is measured beside the loss.
     """
 
     def __init__(self, state: tuple[list[tf.Variable], ...], shapes: tuple[tuple[int, ...], ...], batch_size: int, metric: str):
-        weights, trainable, slots, seeds, means = state
+        weights, trainable, slots, seeds, carried = state
         dtype = weights[0].dtype
         self.batch_size, self.metric = batch_size, metric
         self.inputs, self.targets, self.logits = (tf.Variable(tf.zeros((batch_size, *shape), dtype)) for shape in shapes)
@@ -33,7 +33,7 @@ class Watch:
         self.loss = tf.Variable(0.0)  # float32: to that type `fit` casts the loss of a float64 net too
         self.gradients = [tf.Variable(tf.zeros_like(weight)) for weight in trainable]
         step = [self.inputs, self.targets, self.logits, self.example_losses, self.loss]
-        groups = (step, self.gradients, weights, slots, seeds, means)
+        groups = (step, self.gradients, weights, slots, seeds, carried)
         # One graph that reads all variables is one call from Python where there would be one a variable.
         self.read = tf.function(lambda: [[variable.read_value() for variable in group] for group in groups], autograph=False)
 
@@ -55,7 +55,7 @@ class Watch:
     def record(self, epoch: int, step: int, rows: int) -> StepRecord:
         """What the last step left, as arrays; ``epoch`` and ``step`` count from 1, ``rows`` is the size of the batch."""
         groups = [[value.numpy() for value in group] for group in self.read()]
-        (inputs, targets, logits, example_losses, loss), gradients, weights, slots, seeds, means = groups
+        (inputs, targets, logits, example_losses, loss), gradients, weights, slots, seeds, carried = groups
         return StepRecord(
             epoch=epoch,
             step=step,
@@ -67,7 +67,8 @@ class Watch:
             gradients=gradients,
             slots=slots,
             weights=weights,
-            running=np.array([means[0] / means[1], means[2] / means[3]]),
+            running=np.array([carried[0] / carried[1], carried[2] / carried[3]]),
             seeds=seeds,
+            carried=carried,
             metric=self.metric,
         )

@@ -6,6 +6,7 @@ and no comparison could see it. ``tests/test_house.py`` reads the source and enf
 """
 
 from shared.batches import BatchPlan
+from shared.checkpoints import Checkpoints
 from shared.data import Dataset, load_cats, load_digits, load_file, load_signs
 from shared.errors import InputError
 from shared.records import History
@@ -30,6 +31,7 @@ __all__ = [
     "ActivationSpec",
     "BatchNormalizationSpec",
     "BatchPlan",
+    "Checkpoints",
     "CosineDecaySpec",
     "Dataset",
     "DenseSpec",

@@ -17,6 +17,16 @@ def check_writable(path: str | Path) -> None:
     _write({Path(path): b""}, keep=False)
 
 
+def write_durable(path: str | Path, content: bytes) -> None:
+    """Write ``content`` so that even after a power cut the name belongs to the whole of it, or to what it belonged to before.
+
+    Raises:
+        InputError: as for ``write_whole``, and where the disk is full.
+    """
+    path = Path(path)
+    _write({path: content}, keep=True, sync=True)
+
+
 def write_whole(path: str | Path, text: str) -> None:
     """Write ``text`` to a temporary file beside ``path``, then give it the name.
 
@@ -35,19 +45,25 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     _write(contents, keep=True)
 
 
-def _write(contents: Mapping[Path, bytes], keep: bool) -> None:
+def _write(contents: Mapping[Path, bytes], keep: bool, sync: bool = False) -> None:
     unfinished = {path: path.parent / f".{os.getpid()}.{path.name}" for path in contents}
     at = Path()
     try:
         for path, content in contents.items():
             at = path
-            unfinished[path].write_bytes(content)
+            with unfinished[path].open("wb") as stream:
+                stream.write(content)
+                if sync:  # or the name may reach the disk before the bytes do
+                    stream.flush()
+                    os.fsync(stream.fileno())
             if path.is_dir():
                 raise IsADirectoryError(None, "is a folder")
         if keep:
             for path in contents:
                 at = path
                 os.replace(unfinished[path], path)
+                if sync:
+                    _sync_folder(path.parent)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         why = getattr(error, "strerror", None) or error
         raise InputError(f"The file must be writable. Received: {str(at)!r} ({why}). Choose another.") from None
@@ -55,3 +71,12 @@ def _write(contents: Mapping[Path, bytes], keep: bool) -> None:
         for path in unfinished.values():
             with suppress(OSError, ValueError):
                 path.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from shared.checkpoints import Point
 from shared.records import History, Sink, State, StepRecord
 from shared.spec import ModelSpec
 
@@ -27,6 +28,9 @@ class Trainer(Protocol):
 
     def restore(self, state: State) -> None:
         """Put such a state back."""
+
+    def continue_from(self, point: Point) -> None:
+        """Stand at such a point; the next ``fit`` goes on from there. Needed only where a comparison keeps checkpoints."""
 
     def fit(self, data: Any, plan: Any = None, record: Sink | bool | None = None, *, validation_data: Any = None) -> History:
         """Train on (x, y) in the order of the plan; ``record`` takes a ``StepRecord`` a step and an ``EpochRecord`` an epoch."""

@@ -3,7 +3,7 @@
 These records are all that a comparison sees. They hold NumPy arrays only, so it cannot matter which framework made them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,16 +22,20 @@ STEP_STAGES = (
 )
 EPOCH_STAGES = ("epoch loss", "metrics", "evaluation", "prediction")
 STAGES = STEP_STAGES + EPOCH_STAGES
+CURVES = ("accuracy", "loss", "mean_absolute_error", "val_accuracy", "val_loss", "val_mean_absolute_error")
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Everything that the next step depends on: weights and the optimiser's variables, both in Keras's order, and for each
-    Dropout its seed and its count of calls, int64 (2,)."""
+    """Everything that the next step depends on: weights and the optimiser's variables, both in Keras's order, for each Dropout
+    its seed and its count of calls, int64 (2,), and what is ``carried`` beside them: of the epoch under way loss, count, metric
+    and count as added up so far, float32 () each; then the product of a Nadam that Keras's loss scaling wraps and leaves out of
+    its list, or what the NumPy rung keeps in float64 and hands out rounded. Without ``carried`` nothing is said of these."""
 
     weights: list[np.ndarray]
     slots: list[np.ndarray]
     seeds: list[np.ndarray] = field(default_factory=list)
+    carried: list[np.ndarray] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +45,8 @@ class StepRecord:
     Shapes: inputs (batch, columns) as the first layer saw them, targets (batch,) or (batch, classes) as the loss saw them,
     logits (batch, classes), example_losses (batch,) before they are weighed, loss () with what regularisers add, gradients as
     the weights that have one, weights as all of the net's, slots as the optimiser's variables (iteration, learning_rate, ...),
-    seeds as in ``State``, running (2,): loss and ``metric`` of the epoch so far. The gradients are those handed to the optimiser,
-    before it clips them; of a net in mixed float16 they are scaled with the loss.
+    seeds and carried as in ``State``, running (2,): loss and ``metric`` of the epoch so far. The gradients are those handed to
+    the optimiser, before it clips them; of a net in mixed float16 they are scaled with the loss.
     """
 
     epoch: int
@@ -57,12 +61,13 @@ class StepRecord:
     weights: list[np.ndarray]
     running: np.ndarray
     seeds: list[np.ndarray] = field(default_factory=list)
+    carried: list[np.ndarray] = field(default_factory=list)
     metric: str = "accuracy"
 
     @property
     def state(self) -> State:
         """The state after this step."""
-        return State(weights=self.weights, slots=self.slots, seeds=self.seeds)
+        return State(weights=self.weights, slots=self.slots, seeds=self.seeds, carried=self.carried)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,11 +117,15 @@ class History:
         """The epochs, counted from 0 as Keras does."""
         return list(range(len(self.loss)))
 
+    def go_on(self, curves: Mapping[str, list[float]]) -> None:
+        """Put the curves of the epochs so far before those that are still to come."""
+        for name, values in curves.items():
+            getattr(self, name).extend(values)
+
     @property
     def history(self) -> dict[str, list[float]]:
         """The curves as a dictionary, as on Keras's object."""
-        names = ("accuracy", "loss", "mean_absolute_error", "val_accuracy", "val_loss", "val_mean_absolute_error")
-        return {name: list(getattr(self, name)) for name in names if getattr(self, name)}
+        return {name: list(getattr(self, name)) for name in CURVES if getattr(self, name)}
 
 
 def start(record: Sink | bool | None, execution: str, jit_compile: bool) -> tuple[History, Sink | None]:

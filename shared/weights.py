@@ -5,6 +5,7 @@ bias, then ``layers/dense_1/...``, ``layers/batch_normalization/...``; the optim
 ``1``, ... Root attributes say what the net is. How often a Dropout has been called is not in the file, as in Keras's own.
 """
 
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -14,12 +15,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from shared.archive import is_archive, unpacked
 from shared.data.card import ATTRIBUTES, DataCard
-from shared.data.hdf5 import guarded
+from shared.data.hdf5 import GuardedFile, guarded
 from shared.errors import InputError
 from shared.files import check_writable
 from shared.records import State
 from shared.spec import ModelSpec, TrainSpec
+
+SLACK = 2**20  # bytes by which a piece of an array may be larger than the array
+SUMS = 4  # of what a state carries: loss, count, metric, count of the epoch under way
 
 
 def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]:
@@ -48,19 +53,25 @@ def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]
 def checked_state(state: State, model: ModelSpec, like: State) -> State:
     """``state`` with its weights in the net's dtype and the rest in the shapes and dtypes of ``like``.
 
+    What another kind of trainer carries is left out: a step from the other's weights and slots needs none of it.
+
     Raises:
         InputError: weights that do not fit, or another count or shape of slots or seeds.
     """
-    rest = [*like.slots, *like.seeds]
-    given = [np.asarray(value) for value in (*state.slots, *state.seeds)]
-    if [value.shape for value in given] != [value.shape for value in rest] or len(state.seeds) != len(like.seeds):
+    parts = {"slots": state.slots, "seeds": state.seeds}
+    given = {name: [np.asarray(value) for value in values] for name, values in parts.items()}
+    if any([value.shape for value in values] != [one.shape for one in getattr(like, name)] for name, values in given.items()):
         raise InputError(
             f"A state needs the optimiser's variables, {len(like.slots)}, and the seeds of Dropouts, {len(like.seeds)}. "
             f"Received: {len(state.slots)} and {len(state.seeds)}, or other shapes. "
             "Give what state() of a trainer with the same specs returned."
         )
-    right = [value.astype(one.dtype) for value, one in zip(given, rest, strict=True)]
-    return State(weights=checked(state.weights, model), slots=right[: len(like.slots)], seeds=right[len(like.slots) :])
+    right = {
+        name: [value.astype(one.dtype) for value, one in zip(values, getattr(like, name), strict=True)]
+        for name, values in given.items()
+    }
+    fits = [np.shape(value) for value in state.carried] == [np.shape(value) for value in like.carried]
+    return State(weights=checked(state.weights, model), carried=list(state.carried) if fits else [], **right)
 
 
 def layer_groups(model: ModelSpec) -> list[str]:
@@ -71,6 +82,24 @@ def layer_groups(model: ModelSpec) -> list[str]:
         before = sum(group == kind or re.fullmatch(rf"{kind}_\d+", group) is not None for group in groups)
         groups.append(f"{kind}_{before}" if before else kind)
     return [f"layers/{group}/vars" for group in groups]
+
+
+@contextmanager
+def weights_file(path: str | Path, model: ModelSpec) -> Iterator[Path]:
+    """The file itself, or the weights file within a ``.keras`` file, for as long as the block runs.
+
+    Raises:
+        InputError: a ``.keras`` file that cannot be read, or of another net.
+    """
+    if not is_archive(path):
+        yield Path(path)
+        return
+    with unpacked(path) as (inside, spec):
+        _check_kind(spec, model, path)
+        try:
+            yield inside
+        except InputError as error:  # the temporary name means nothing to anybody
+            raise InputError(str(error).replace(repr(str(inside)), repr(str(path)))) from None
 
 
 def read_state(path: str | Path, model: ModelSpec, state: State) -> State:
@@ -86,11 +115,7 @@ def read_state(path: str | Path, model: ModelSpec, state: State) -> State:
         if "lockstep_model" in file.attributes():
             _check_kind(ModelSpec.from_json(str(file.attribute("lockstep_model"))), model, path)
         groups = layer_groups(model)
-        weights = [
-            file.array(f"{group}/{at}", kinds="f")
-            for group, (layer, inputs) in zip(groups, model.stack, strict=True)
-            for at in range(len(layer.shapes(inputs)))
-        ]
+        weights = [_array(file, f"{group}/{at}", shape) for group, shapes in _shapes(model) for at, shape in enumerate(shapes)]
         if len(file.names("layers")) > len(groups):
             raise InputError(
                 f"A weights file must be the net's: {len(groups)} layers. Received: more of them in {str(path)!r}. "
@@ -105,10 +130,20 @@ def read_state(path: str | Path, model: ModelSpec, state: State) -> State:
                     f"{str(path)!r}. Build the trainer with the TrainSpec that the file was written with."
                 )
             slots = [
-                file.array(f"optimizer/vars/{name}", shape=slot.shape).astype(slot.dtype)
+                _array(file, f"optimizer/vars/{name}", slot.shape, "uif").astype(slot.dtype)
                 for name, slot in zip(names, slots, strict=True)
             ]
-    return State(weights=checked(weights, model), slots=slots, seeds=state.seeds)
+    return State(weights=checked(weights, model), slots=slots, seeds=state.seeds, carried=state.carried)
+
+
+def _shapes(model: ModelSpec) -> list[tuple[str, list[tuple[int, ...]]]]:
+    """The group of each layer, and the shapes of the arrays in it."""
+    stack = zip(layer_groups(model), model.stack, strict=True)
+    return [(group, list(layer.shapes(inputs).values())) for group, (layer, inputs) in stack]
+
+
+def _array(file: GuardedFile, name: str, shape: tuple[int, ...], kinds: str = "f") -> np.ndarray:
+    return file.array(name, kinds=kinds, shape=shape, max_bytes=8 * math.prod(shape) + SLACK)
 
 
 def _check_kind(written_for: ModelSpec, model: ModelSpec, path: str | Path) -> None:
@@ -164,12 +199,26 @@ def read_specs(path: str | Path) -> tuple[ModelSpec, TrainSpec, DataCard]:
         model, train = ModelSpec.from_json(texts[0]), TrainSpec.from_json(texts[1])
     except InputError as error:
         raise InputError(f"{str(path)!r}: {error}") from None
+    _check_arrays(path, model)
     if model.outputs != len(card.classes):
         raise InputError(
             f"A net that names what it sees has an output for each class. Received: {model.outputs} outputs and "
             f"{len(card.classes)} classes in {str(path)!r}. Save it again with save(path, data)."
         )
     return model, train, card
+
+
+def _check_arrays(path: str | Path, model: ModelSpec) -> None:
+    """Refuse a file that holds another net than it says: who believed it would make room for any size."""
+    with guarded(path) as file:
+        for group, shapes in _shapes(model):
+            for at, shape in enumerate(shapes):
+                found = file.shape(f"{group}/{at}")
+                if found != shape:
+                    raise InputError(
+                        f"A weights file holds the net that it says. Received: {group}/{at} of shape {found}, not {shape}, in "
+                        f"{str(path)!r}. Save the net again."
+                    )
 
 
 def check_path(path: str | Path) -> Path:

@@ -45,6 +45,8 @@ def test_a_rung_has_what_a_side_needs(rung, dtype):
     expected = low.fit((x, y), record=True, validation_data=(x_test, y_test)).trace
     for one, other in zip(history.trace, expected, strict=True):
         for name, value in vars(other).items():
+            if name == "carried":
+                continue  # the NumPy rung has more to carry, see ``records.State``
             for mine, theirs in zip(*(_arrays(record, name) for record in (one, other)), strict=True):
                 assert (mine.shape, mine.dtype) == (theirs.shape, theirs.dtype), name
             if isinstance(value, int):

@@ -717,7 +717,7 @@ BAD_USE = [
     ["train", "data.h5", "--wing", "low"],
     ["train", "data.h5", "--out", "net.weights.h5"],
     ["train", "data.h5", "--wing", "middle", "--out", "net.weights.h5"],
-    ["train", "data.h5", "--wing", "low", "--out", "net.weights.h5", "--resume"],
+    ["train", "data.h5", "--wing", "low", "--out", "net.weights.h5", "--resume", "now"],
 ]
 
 

@@ -6,6 +6,7 @@ import sys
 from contextlib import nullcontext
 from typing import Any
 
+from lockstep.commands.checkpoints import add_checkpoints, checkpoints_for
 from lockstep.commands.terminal import check_outputs, data_of, quiet_import
 
 VERDICTS = ("identical", "round-off", "alike", "different")  # as in lockstep.verdict, which the help cannot wait for
@@ -33,6 +34,7 @@ def add(commands: Any) -> None:
     )
     add_training(compare)
     add_require(compare)
+    add_checkpoints(compare, "with it, Ctrl-C leaves one too")
     compare.add_argument("--html", metavar="FILE", help="write a report page")
     compare.add_argument("--json", metavar="FILE", help="write one JSON document; - is standard output")
     compare.add_argument(
@@ -83,6 +85,9 @@ def run(given: argparse.Namespace) -> int:
         side.check(model, train)
     check_outputs(given)
     from lockstep import pictures, tensorboard
+    from lockstep.stand import identity_of
+    from shared.batches import plan_of
+    from shared.feed import feed
     from shared.records import EpochRecord
 
     if given.pictures is not None:
@@ -90,6 +95,11 @@ def run(given: argparse.Namespace) -> int:
     names = [side.name for side in sides]
     if given.tensorboard is not None:
         tensorboard.check(given.tensorboard, names)
+    checkpoints = None
+    if given.checkpoint is not None or given.resume or given.every != "epoch":
+        rows = feed(data, model, train)
+        plan = plan_of(None, len(rows.x), train.batch_size, train.seed, train.shuffle)
+        checkpoints = checkpoints_for(given, identity_of(model, train, rows, plan, names), train.epochs)
 
     with quiet_import():
         from lockstep.comparison import compare
@@ -110,7 +120,8 @@ def run(given: argparse.Namespace) -> int:
                 ends.update({name: record.predictions for name, record in zip(names, moment, strict=True)})
             table.progress(moment, tallies)
 
-        report = compare(model, train, data, sides=sides, progress=progress, notice=table.notice)
+        kept = {"checkpoint": checkpoints, "resume": given.resume}
+        report = compare(model, train, data, sides=sides, progress=progress, notice=table.notice, **kept)
     print(report, file=out)
     if given.pictures is not None:
         for path in pictures.draw(given.pictures, data, report.histories, ends):

@@ -5,6 +5,7 @@ import math
 import sys
 from typing import Any, TextIO
 
+from lockstep.commands.checkpoints import add_checkpoints, checkpoints_for
 from lockstep.commands.compare import add_training, specs_of
 from lockstep.commands.terminal import data_of, quiet_import
 
@@ -24,6 +25,7 @@ def add(commands: Any) -> None:
     train.add_argument("--out", required=True, metavar="NET.weights.h5", help="where to write the net")
     train.add_argument("--test", metavar="FILE.h5", help="the test set (default: test_X.h5 beside train_X.h5)")
     add_training(train)
+    add_checkpoints(train, "without it Ctrl-C leaves one in NET.checkpoints, where --resume finds it")
     train.set_defaults(run=run)
 
 
@@ -31,9 +33,15 @@ def run(given: argparse.Namespace) -> int:
     """Exit status: 0."""
     data = data_of(given)
     model, train = specs_of(given, data)
+    from shared.batches import plan_of
+    from shared.checkpoints.identity import identity
+    from shared.feed import feed
     from shared.weights import check_path
 
     check_path(given.out)
+    rows = feed(data, model, train)
+    plan = plan_of(None, len(rows.x), train.batch_size, train.seed, train.shuffle)
+    checkpoints = checkpoints_for(given, identity("training", model, train, rows, plan, arithmetic="graph"), train.epochs)
     with quiet_import():
         from lockstep.environment import environment
 
@@ -42,15 +50,16 @@ def run(given: argparse.Namespace) -> int:
     import lowlevel
     from lockstep.report import Outcome
     from lockstep.table import heading
-    from shared.feed import feed
 
     trainer: Any = (lowlevel if given.wing == "low" else highlevel).Trainer(model, train)
     for line in (*heading(data, model, train), f"wing:  {given.wing}", ""):
         print(line, flush=True)
     with Progress(train.epochs, sys.stdout) as progress:
-        trainer.fit(data, callbacks=[progress])
-    print(Outcome.of(trainer, feed(data, model, train), train).line(given.wing))
+        trainer.fit(data, callbacks=[progress], checkpoint=checkpoints, resume=given.resume)
+    print(Outcome.of(trainer, rows, train).line(given.wing))
     trainer.save(given.out)
+    if given.checkpoint is None:
+        checkpoints.clear()
     print(f"written: {given.out}")
     return 0
 
@@ -69,6 +78,10 @@ class Progress:
 
     def __exit__(self, *error: object) -> None:
         self.bar.close()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
+        """A training that goes on does not begin with the first epoch."""
+        self.bar.n = epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Show the epoch; InputError ends a training whose loss is no number any more, so that no such net is saved."""

@@ -34,7 +34,7 @@ class Space:
 
     settings: tuple[tuple[str, Sampler], ...]
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, /, **settings: Any) -> None:
         unknown = [name for name in settings if name not in NET + TRAINING]
         names = f"A space names what is drawn: {', '.join(NET + TRAINING)}."
         require(len(settings) > 0 and not unknown, names, ", ".join(unknown) or "no names", "Use Space(units=IntUniform(5, 50)).")

@@ -9,8 +9,8 @@ numbers or text, known compression, and a byte cap worked out from the shape bef
         pictures = file.array("train_set_x", kinds="u", max_bytes=2**30)
 
 Whatever is wrong with a file ends in an InputError of one line that names the file.  The guard covers what the
-format allows; it is no shield against mistakes inside the HDF5 library itself, which also unpacks compressed pieces
-without asking whether they grow beyond the size that the file gives for them.
+format allows, and unpacks compressed pieces once by itself, since the HDF5 library would not ask whether they grow
+beyond the size that the file gives for them.  It is no shield against mistakes inside that library.
 """
 
 import math
@@ -18,6 +18,7 @@ import mmap
 import os
 import re
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,9 +38,13 @@ MAX_RATIO = 1100  # deflate cannot shrink anything more than 1032 times
 BOMB_BYTES = 16 * 2**20  # below this size nobody is hurt by an array that was never written
 MAX_HEAP_OBJECTS = 10**6  # texts of variable length in a whole file
 
+VARIABLE_TEXT = 16  # bytes that stand for a text of variable length: how long it is, and where
+PIECE_SLACK = 2**16  # bytes by which a piece may be larger than its shape says: checksums, and what does not pack well
+
 _HEAP = b"GCOL\x01"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, h5z.FILTER_LZF}
+_PACKERS = {h5z.FILTER_DEFLATE, h5z.FILTER_LZF}
 _KIND_NAMES = {"u": "unsigned integers", "i": "integers", "f": "floats", "b": "booleans", "S": "text"}
 # what h5py and the HDF5 library are seen to raise on damaged files
 _H5_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError, MemoryError, NotImplementedError)
@@ -148,7 +153,7 @@ class GuardedFile:
         found = self._dataset_shape(name, dataset)
         if shape is not None and found != tuple(shape):
             raise self._error(f"{name!r} must have the shape {tuple(shape)}", f"{found}", "Give the file that belongs here.")
-        self._check_size(name, dataset, found, dtype, max_bytes)
+        self._check_size(name, dataset, found, dtype.itemsize, max_bytes)
 
         def read() -> np.ndarray:
             values = np.empty(found, dtype.newbyteorder("="))
@@ -168,6 +173,7 @@ class GuardedFile:
         if not (isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()):
             flat = self.array(name, kinds="S", max_bytes=max_count * 1024).reshape(-1)
             return tuple(self._text(name, value) for value in flat.tolist())
+        self._check_size(name, dataset, shape, VARIABLE_TEXT, 16 * MAX_NAMES)
         # texts of variable length have no size known beforehand, so they are fetched one by one, with a count kept
         self._check_heaps(name)
         texts: list[str] = []
@@ -182,26 +188,25 @@ class GuardedFile:
 
     def attributes(self, name: str = "") -> tuple[str, ...]:
         """The names of the attributes of the group or array ``name`` ("" is the root)."""
-        node = self._node(name)
-        count = self._attempt(name, len, node.attrs)
+        attached = self._attached(name)
+        count = self._attempt(name, len, attached)
         if count > MAX_NAMES:
             raise self._error(f"At most {MAX_NAMES} attributes may be attached", f"{count}", "Use fewer.")
-        return self._in_order(name, self._attempt(name, list, node.attrs))
+        return self._in_order(name, self._attempt(name, list, attached))
 
     def attribute(self, attribute: str, name: str = "") -> str | int | float | bool | np.ndarray:
         """The attribute of the group or array ``name`` ("" is the root): a string, a number, or a small array of them.
 
         Arrays come as NumPy arrays of numbers or fixed-length bytes, of at most 64 KiB.
         """
-        node = self._node(name)
-        where = f"{name}@{attribute}"
+        attached, where = self._attached(name), f"{name}@{attribute}"
         if attribute not in self.attributes(name):
             raise self._error(
                 f"The attribute {attribute!r} must be there",
                 f"{_listed(self.attributes(name))} in {name or '/'!r}",
                 "Give the file that belongs here.",
             )
-        held = self._attempt(where, node.attrs.get_id, attribute)
+        held = self._attempt(where, attached.get_id, attribute)
         kind = self._attempt(where, held.get_type)
         shape = self._shape(where, self._attempt(where, held.get_space))
         if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
@@ -212,7 +217,7 @@ class GuardedFile:
                     "Store one JSON text.",
                 )
             self._check_heaps(where)
-            value = self._attempt(where, node.attrs.__getitem__, attribute)
+            value = self._attempt(where, attached.__getitem__, attribute)
             return self._text(where, value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value)
         dtype = self._plain_dtype(where, kind, "uifbS")
         if math.prod(shape) * dtype.itemsize > MAX_ATTRIBUTE_BYTES:
@@ -257,6 +262,10 @@ class GuardedFile:
             node = self._attempt(here, node.__getitem__, part)
         return node
 
+    def _attached(self, name: str) -> h5py.AttributeManager:
+        node = self._node(name)
+        return self._attempt(name, lambda: node.attrs)  # of the root it opens the root
+
     def _group(self, name: str) -> h5py.Group:
         node = self._node(name)
         if not isinstance(node, h5py.Group):
@@ -277,14 +286,24 @@ class GuardedFile:
                 "an array whose values are fetched from other files",
                 "Write the values themselves.",
             )
+        codes = []
         for index in range(self._attempt(name, made.get_nfilters)):
             code, _, _, label = self._attempt(name, made.get_filter, index)
+            codes.append(code)
             if code not in _FILTERS or not h5z.filter_avail(code):
                 raise self._error(
                     f"{name!r} may be packed with gzip, lzf, shuffle or fletcher32",
                     f"filter {code} ({label[:40]!r})",
                     "Write it again with compression='gzip'.",
                 )
+        # packed twice, a piece can grow by the square of what one packing allows
+        packed = [index for index, code in enumerate(codes) if code in _PACKERS]
+        if len(packed) > 1 or (packed and set(codes[packed[0] + 1 :]) - {h5z.FILTER_FLETCHER32}):
+            raise self._error(
+                f"{name!r} may be shuffled, then packed once, then given a checksum",
+                f"the filters {', '.join(map(str, codes[:8]))}",
+                "Write it again with compression='gzip'.",
+            )
         return node
 
     def _dtype(self, name: str, dataset: h5py.Dataset, kinds: str) -> np.dtype:
@@ -313,27 +332,45 @@ class GuardedFile:
             raise self._error(f"{name!r} must have a shape", "an empty dataspace", "Write the values.")
         return tuple(int(length) for length in self._attempt(name, space.get_simple_extent_dims))
 
-    def _check_size(self, name: str, dataset: h5py.Dataset, shape: tuple[int, ...], dtype: np.dtype, max_bytes: int) -> None:
+    def _check_size(self, name: str, dataset: h5py.Dataset, shape: tuple[int, ...], itemsize: int, max_bytes: int) -> None:
         """Refuse what would not fit in memory, and what claims far more than the file can hold."""
-        size = math.prod(shape) * dtype.itemsize
+        size = math.prod(shape) * itemsize
         made = self._attempt(name, dataset.id.get_create_plist)
         chunk = 0
         if self._attempt(name, made.get_layout) == h5d.CHUNKED:
             # a piece is unpacked whole even if it is larger than the array
-            chunk = math.prod(self._attempt(name, made.get_chunk)) * dtype.itemsize
+            chunk = math.prod(self._attempt(name, made.get_chunk)) * itemsize
         if max(size, chunk) > max_bytes:
             raise self._error(
                 f"{name!r} may take {max_bytes} bytes in memory",
-                f"shape {shape} of {dtype}, {max(size, chunk)} bytes",
+                f"shape {shape}, {max(size, chunk)} bytes",
                 "Write a smaller file.",
             )
         stored = self._attempt(name, dataset.id.get_storage_size)
         if size > BOMB_BYTES and size > MAX_RATIO * stored:
             raise self._error(
                 f"{name!r} must be stored in full",
-                f"shape {shape} of {dtype}, {size} bytes, of which the file holds {stored}",
+                f"shape {shape}, {size} bytes, of which the file holds {stored}",
                 "Write the values, or a smaller array.",
             )
+        if chunk:
+            self._check_pieces(name, dataset, made, chunk + PIECE_SLACK)
+
+    def _check_pieces(self, name: str, dataset: h5py.Dataset, made: h5py.h5p.PropDCID, most: int) -> None:
+        """Refuse a piece that takes, packed or unpacked, more than ``most`` bytes: HDF5 makes room for whatever comes out."""
+        codes = [self._attempt(name, made.get_filter, index)[0] for index in range(self._attempt(name, made.get_nfilters))]
+        pieces: list[h5d.StoreInfo] = []
+        self._attempt(name, dataset.id.chunk_iter, pieces.append)
+        limit = self.path.stat().st_size
+        for piece in pieces:
+            fits = piece.size <= min(most, limit)
+            gzip = h5z.FILTER_DEFLATE in codes and not piece.filter_mask >> codes.index(h5z.FILTER_DEFLATE) & 1
+            if fits and gzip and piece.size * MAX_RATIO > BOMB_BYTES:  # a smaller one cannot become large
+                fits = _unfolds(self._attempt(name, dataset.id.read_direct_chunk, piece.chunk_offset)[1], most)
+            if not fits:
+                raise self._error(
+                    f"A piece of {name!r} may have {most} bytes", f"more, in the piece at {piece.chunk_offset}", "Write it again."
+                )
 
     def _check_heaps(self, name: str) -> None:
         """Refuse a file in which a heap, where text of variable length is kept, is not a sound chain of objects.
@@ -432,6 +469,18 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
         f"A data file must be HDF5. Received: {_quoted(path)}, which lacks the HDF5 signature, whatever its name. "
         "Save it with h5py."
     )
+
+
+def _unfolds(packed: bytes, most: int) -> bool:
+    """Whether what zlib packed unfolds to at most so many bytes; nothing of it is kept. Damage is left to HDF5 to find."""
+    engine, size = zlib.decompressobj(), 0
+    try:
+        while packed and not engine.eof and size <= most:
+            size += len(engine.decompress(packed, PIECE_SLACK))
+            packed = engine.unconsumed_tail
+    except zlib.error:
+        pass
+    return size <= most
 
 
 def _parts(name: str) -> list[str]:

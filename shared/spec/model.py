@@ -7,6 +7,7 @@ from typing import Any
 from shared.spec.layers import LAYERS, DenseSpec, DropoutSpec, L1L2Spec, LayerSpec, Shapes
 from shared.spec.rules import Json, count, identifier, one_of, read_kind, require, shown
 
+MOST_LAYERS = 1000  # a file of one kilobyte a layer should not have nets built that take minutes
 DTYPES = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
 
 
@@ -35,6 +36,8 @@ class ModelSpec(Json):
             shown("layers", self.layers),
             "Use ModelSpec.mlp(400, 25, 15, 10).",
         )
+        few = len(self.layers) <= MOST_LAYERS
+        require(few, f"ModelSpec.layers holds at most {MOST_LAYERS} layers.", len(self.layers), "Use fewer.")
         layers = tuple(read_kind(layer, LAYERS, DenseSpec) for layer in self.layers)  # JSON gives dictionaries
         for layer in layers:
             rule = "ModelSpec.layers holds layer specs."

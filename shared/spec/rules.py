@@ -19,8 +19,8 @@ def require(holds: bool, rule: str, received: object, remedy: str) -> None:
 
 
 def line(text: str) -> str:
-    """``text`` in one line of bounded length, whatever somebody passed."""
-    text = " ".join(text.split())
+    """``text`` in one line of bounded length that a terminal shows as it is, whatever somebody passed."""
+    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in " ".join(text[:1000].split()))
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 

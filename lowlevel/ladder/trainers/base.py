@@ -7,6 +7,7 @@ Keras's layout on their way out, and back on their way in.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,11 +15,12 @@ import numpy as np
 from lowlevel import network
 from shared import records
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
+from shared.checkpoints import Point
 from shared.data import as_rows
 from shared.feed import batch, feed
 from shared.rungs import check_rung
 from shared.spec import ModelSpec, TrainSpec
-from shared.weights import checked, checked_state
+from shared.weights import SUMS, checked, checked_state
 
 
 def through_float32(value: float) -> float:
@@ -51,6 +53,18 @@ class _Means:
     def result(self) -> np.ndarray:
         return self.totals / self.count
 
+    @property
+    def carried(self) -> list[np.ndarray]:
+        """As in ``State``: loss, count, accuracy, count."""
+        return [np.array(value) for total in self.totals for value in (total, self.count)]
+
+    @classmethod
+    def of(cls, carried: Sequence[np.ndarray]) -> "_Means":
+        """Those that ``carried`` gave."""
+        means = cls()
+        means.totals, means.count = np.array(carried[:SUMS:2], np.float32), np.float32(carried[1])
+        return means
+
 
 class Trainer(ABC):
     """What the rungs share: data, order, records, layout. A rung adds one training step, one forward pass and its variables.
@@ -74,6 +88,8 @@ class Trainer(ABC):
         self.optimizer_name = "nesterov" if train.nesterov else "momentum" if train.momentum else train.optimizer
         self.names = [f"{letter}{layer}" for layer in range(1, len(model.layers) + 1) for letter in "Wb"]
         self.epoch = self.iteration = 0
+        self._point: Point | None = None  # from where the next ``fit`` goes on
+        self._means = _Means()
         self.learning_rate = np.float32(rate)
         first = [weight.numpy() for weight in network.build(model, train.seed).weights]  # what the wings start from too
         self._build(dict(zip(self.names, _columns(first), strict=True)))
@@ -91,6 +107,10 @@ class Trainer(ABC):
     @abstractmethod
     def _get(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """What ``_put`` sets."""
+
+    def _hidden(self) -> list[np.ndarray]:
+        """What ``state`` must carry because the weights and slots that it hands out are rounded."""
+        return []
 
     @abstractmethod
     def _step(self, X: np.ndarray, labels: np.ndarray) -> Step:
@@ -118,17 +138,19 @@ class Trainer(ABC):
         """
         given = feed(data, self.model, self.train, validation_data)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
-        last = self.epoch + (self.train.epochs if epochs is None else epochs)
-        plan.reach(last)
+        point, self._point = self._point or Point.start(self.epoch), None
+        todo = point.epochs(self.train.epochs if epochs is None else epochs)
+        plan.reach(todo.stop)
         history, sink = records.start(record, self.rung, False)
-        for epoch in range(self.epoch, last):
-            means = _Means()
-            for rows in plan.batches(epoch):
+        history.go_on(point.curves)
+        for epoch in todo:
+            self._means = _Means.of(point.state.carried) if point.steps_of(epoch) else _Means()
+            for rows in islice(plan.batches(epoch), point.steps_of(epoch), None):
                 x, y = given.x[rows], given.y[rows]
-                step = self._train(x, y, means)
+                step = self._train(x, y)
                 if sink is not None:
-                    sink(self._record(x, y, step, means))
-            loss, accuracy = means.result()
+                    sink(self._record(x, y, step))
+            loss, accuracy = self._means.result()
             logs: dict[str, Any] = {"loss": loss, "accuracy": accuracy}
             predictions = None
             if given.x_test is not None and given.y_test is not None:
@@ -142,16 +164,16 @@ class Trainer(ABC):
 
     def train_on_batch(self, x: Any, y: Any) -> records.StepRecord:
         """One step on one batch of at most ``batch_size`` rows."""
-        given, means = batch(x, y, self.model, self.train), _Means()
-        return self._record(given.x, given.y, self._train(given.x, given.y, means), means)
+        given, self._means = batch(x, y, self.model, self.train), _Means()
+        return self._record(given.x, given.y, self._train(given.x, given.y))
 
-    def _train(self, x: np.ndarray, y: np.ndarray, means: _Means) -> Step:
+    def _train(self, x: np.ndarray, y: np.ndarray) -> Step:
         step = self._step(x.T, y)
         self.iteration += 1
-        means.add(step.loss, step.logits, y)
+        self._means.add(step.loss, step.logits, y)
         return step
 
-    def _record(self, x: np.ndarray, y: np.ndarray, step: Step, means: _Means) -> records.StepRecord:
+    def _record(self, x: np.ndarray, y: np.ndarray, step: Step) -> records.StepRecord:
         dtype, state = self.model.dtype, self.state()
         return records.StepRecord(
             epoch=self.epoch + 1,
@@ -164,7 +186,8 @@ class Trainer(ABC):
             gradients=[gradient.astype(dtype) for gradient in _rows(step.gradients)],
             slots=state.slots,
             weights=state.weights,
-            running=means.result(),
+            running=self._means.result(),
+            carried=state.carried,
         )
 
     # ------------------------------------------------------------------------------------------------------- inference
@@ -201,6 +224,7 @@ class Trainer(ABC):
                 np.array(self.learning_rate, np.float32),
                 *(slot.astype(dtype) for slot in _rows(slots, len(self.train.slots))),
             ],
+            carried=[*self._means.carried, *self._hidden()],
         )
 
     def restore(self, state: records.State) -> None:
@@ -213,6 +237,15 @@ class Trainer(ABC):
         self.iteration, self.learning_rate = int(state.slots[0]), np.float32(state.slots[1])
         self._put(_columns(state.weights), _columns(state.slots[2:]))
 
+    def continue_from(self, point: Point) -> None:
+        """Stand where a training was left; the next ``fit`` goes on from there. See ``lowlevel.Trainer.continue_from``.
+
+        Raises:
+            InputError: a state that does not fit; nothing is changed then.
+        """
+        self.restore(point.state)
+        self.epoch, self._point = point.epoch, point
+
     def load(self, weights: Sequence[np.ndarray]) -> None:
         """Set the weights from a list in Keras's order and layout.
 
@@ -223,8 +256,11 @@ class Trainer(ABC):
 
 
 def _columns(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """kernel (inputs, units) to W (units, inputs), bias (units,) to b (units, 1)."""
-    return [array.T if array.ndim == 2 else array[:, None] for array in arrays]
+    """kernel (inputs, units) to W (units, inputs), bias (units,) to b (units, 1).
+
+    Row after row in memory, as an update leaves them: a product with the same numbers in another layout may round otherwise.
+    """
+    return [np.ascontiguousarray(array.T) if array.ndim == 2 else array[:, None] for array in arrays]
 
 
 def _rows(arrays: Sequence[np.ndarray], each: int = 1) -> list[np.ndarray]:

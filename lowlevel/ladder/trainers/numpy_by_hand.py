@@ -5,6 +5,7 @@ import numpy as np
 from lowlevel.ladder import numpy_training
 from lowlevel.ladder.numpy_by_hand import L_model_forward
 from lowlevel.ladder.trainers.base import Step, Trainer, through_float32
+from shared.weights import SUMS
 
 
 class NumpyTrainer(Trainer):
@@ -23,6 +24,20 @@ class NumpyTrainer(Trainer):
 
     def _get(self):
         return list(self.parameters.values()), [slot for kept in self.slots.values() for slot in kept]
+
+    def _hidden(self):
+        parameters, slots = self._get()
+        return [] if self.model.dtype == "float64" else [value.copy() for value in (*parameters, *slots)]
+
+    def restore(self, state):
+        """As ``Trainer.restore``, and with all digits where the state is this rung's own."""
+        super().restore(state)
+        parameters, slots = self._get()
+        values = state.carried[SUMS:]
+        rounded = [value.astype(self.model.dtype) for value in values]
+        own = (*parameters, *slots)
+        if len(values) == len(own) and all(np.array_equal(a, b) for a, b in zip(rounded, own, strict=True)):
+            self._put(values[: len(parameters)], values[len(parameters) :])
 
     def _step(self, X, labels):
         X = X.astype(np.float64)
