@@ -25,7 +25,7 @@ class Drawing:
     ``nets``: weights in Keras's order by the net's (key, name); nets of the same bits are written once.
 
     Raises:
-        InputError: nets that are fed something else.
+        InputError: nets that are fed something else, or have come to NaN.
     """
 
     model: ModelSpec
@@ -39,6 +39,11 @@ class Drawing:
                 "A digit can be drawn for a net that was trained on the digits, or on grey pictures of 28x28 pixels. "
                 f"Received: a net of {self.model.inputs} inputs, trained on {self.card.name or 'unnamed data'!r} ({shape}). "
                 "Train one with lockstep train digits, or use lockstep predict."
+            )
+
+        if not all(np.isfinite(weight).all() for weights in self.nets.values() for weight in weights):
+            raise InputError(
+                "A net that answers has finite weights. Received: NaN or infinity. Train it at a smaller learning rate."
             )
 
     def data(self, answer: str | None = None) -> dict[str, Any]:
