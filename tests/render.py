@@ -20,6 +20,8 @@ from chromium import Chromium  # noqa: E402
 VIEWS = [(width, dark) for width in (360, 1280) for dark in (False, True)]
 LOOK = (ROOT / "tests" / "look.js").read_text(encoding="utf-8")
 EXAMPLE = "document.getElementById('example')?.click()"
+PAINTED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+ANSWERED = "!document.getElementById('check') || !about.answer || byId('check').textContent !== ''"
 COMMANDS = {
     "identical": ["compare", "digits", "--epochs", "3"],
     "round-off": ["compare", "digits", "--epochs", "2", "--sides", "numpy,epoch-xla,epoch"],
@@ -36,7 +38,8 @@ def looked(browser, address, folder=None, name="page", views=VIEWS):
         browser.window(width, dark=dark)
         browser.open(address)
         browser.run(EXAMPLE)
-        browser.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
+        browser.run(PAINTED)
+        browser.wait(ANSWERED)
         view = f"{name}-{width}-{'dark' if dark else 'light'}"
         faults += [f"{view}: {fault}" for fault in [*browser.run(LOOK), *browser.errors]]
         if folder is not None:

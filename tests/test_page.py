@@ -5,6 +5,7 @@ Without Chromium the tests that need it are skipped, and the last lines of the t
 
 import json
 import re
+import runpy
 import signal
 import socket
 import subprocess
@@ -304,7 +305,7 @@ def inked(browser):
 
 @needs_chromium
 @pytest.mark.parametrize("touch", [False, True], ids=["mouse", "finger"])
-def test_a_drawn_stroke_gets_the_same_answer_from_page_low_level_and_keras(browser, served, wings, touch):
+def test_S1_12_a_drawn_stroke_gets_the_same_answer_from_page_low_level_and_keras(browser, served, wings, touch):
     browser.requests.clear()
     browser.window(360 if touch else 1280)
     browser.open(served[1])
@@ -324,7 +325,7 @@ def test_a_drawn_stroke_gets_the_same_answer_from_page_low_level_and_keras(brows
     assert nets[0][7] == max(nets[0])
     assert browser.run("byId('said').textContent") == "It is a 7."
     values = browser.run("Array.from(document.querySelectorAll('.value'), (cell) => cell.textContent)")
-    assert values == [f"{value:.4f}" for pair in zip(*nets, strict=True) for value in pair]
+    assert values == [f"{np.floor(value * 1e4) / 1e4:.4f}" for pair in zip(*nets, strict=True) for value in pair]
     assert browser.errors == []
     assert len(browser.requests) > 1
     assert all(address.startswith(served[1]) for address in browser.requests)
@@ -369,7 +370,7 @@ def alone(browser, folder, model, card, nets):
 
 
 @needs_chromium
-def test_any_ink_is_fitted_and_centred_to_the_same_bits_as_by_predict(browser, tmp_path, wings):
+def test_S1_12_any_ink_is_fitted_and_centred_to_the_same_bits_as_by_predict(browser, tmp_path, wings):
     alone(browser, tmp_path, DIGITS, CARD, {("low", "low"): wings[0].weights()})
     random = np.random.default_rng(1)
     for number in range(40):
@@ -383,6 +384,24 @@ def test_any_ink_is_fitted_and_centred_to_the_same_bits_as_by_predict(browser, t
         found = browser.run(f"Array.from(digitFrame(Uint8Array.from({ink.ravel().tolist()}), {width}, {height}))")
         ours = digit_frame(np.repeat(ink[:, :, None], 3, axis=2))
         assert np.array_equal(np.uint8(found).reshape(28, 28), ours), (number, ink.shape)
+
+
+@needs_chromium
+def test_mnist_through_the_page_is_said_to_be_the_same_by_page_and_wings(browser, tmp_path, wings):
+    """The first of the 10,000 test digits, by the functions of ``benchmarks/drawn.py``, which takes all of them."""
+    drawn = runpy.run_path(str(ROOT / "benchmarks" / "drawn.py"))
+    images = drawn["digits_in_two_forms"]()[1][:60]
+    alone(browser, tmp_path, DIGITS, CARD, {("low", "low"): wings[0].weights()})
+    labels = load_digits().y_test[:60, 0]
+    for way in drawn["WAYS"].values():
+        frames, said = drawn["framed"](browser, images, way)
+        rows = np.concatenate([row_of(frame, CARD) for frame in frames])
+        for trainer in wings:
+            assert np.array_equal(trainer.predict(rows).argmax(axis=1), said)
+        assert (said == labels).mean() > 0.8
+    centred = drawn["framed"](browser, images, drawn["WAYS"]["centred by the page"])[0]
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))  # predict takes the ground from the edge
+    assert np.array_equal(centred, [digit_frame(np.repeat(image[:, :, None], 3, axis=2)) for image in padded])
 
 
 @needs_chromium

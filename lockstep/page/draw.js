@@ -162,7 +162,7 @@ function show() {
     cells.forEach((cell, at) => {
       const probability = nets[at].probabilities[label];
       cell.firstChild.style.width = blank ? "0" : `calc((100% - 1.2rem) * ${probability})`;
-      cell.lastChild.textContent = blank ? "–" : probability.toFixed(4);
+      cell.lastChild.textContent = blank ? "–" : shortened(probability, 4);
     });
   });
   strips.forEach((figures, which) => figures.forEach((strip, at) => light(strip, nets[at].outputs[hidden[which]], blank)));
@@ -170,7 +170,12 @@ function show() {
 }
 
 function share(name, label, net) {
-  return `${name}: ${about.classes[label]} with ${(100 * net.probabilities[label]).toFixed(2)}%`;
+  return `${name}: ${about.classes[label]} with ${shortened(100 * net.probabilities[label], 2)}%`;
+}
+
+/* A number with so many digits after the point, never rounded up: 100% is said of nothing less. */
+function shortened(value, digits) {
+  return (Math.floor(value * 10 ** digits) / 10 ** digits).toFixed(digits);
 }
 
 /* A picture of the numbers from 0 to full, row by row or column by column. */

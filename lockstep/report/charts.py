@@ -36,7 +36,7 @@ def chart(title: str, lines: Sequence[Line], unit: str, *, log: bool = False, fr
     """
     shown = [value for line in lines for value in line.values if math.isfinite(value)]
     if not shown or (log and not any(shown)):
-        return f"<p>{escape(title)}: {'0 throughout' if shown else 'no finite number'}.</p>"
+        return f"<p>{escape(title)}: {_in_words(lines, unit)}.</p>"
     ticks, height_of = _log_scale(shown) if log else _linear_scale(shown, from_zero)
     paths = "".join(f'<path class="grid" d="M0 {100 * at / (len(ticks) - 1):.4g}H100"/>' for at in range(len(ticks)))
     paths += "".join(f'<path class="{line.style}" d="{_path(line.values, height_of, log)}"/>' for line in lines)
@@ -55,6 +55,12 @@ def chart(title: str, lines: Sequence[Line], unit: str, *, log: bool = False, fr
         f'<div class="across" aria-hidden="true"><span>{escape(unit)} 1</span><span>{escape(unit)} {count:,}</span></div>'
         "</div></figure>"
     )
+
+
+def _in_words(lines: Sequence[Line], unit: str) -> str:
+    """What there is to say of lines that hold zeros and what is no number."""
+    lost = [at for line in lines for at, value in enumerate(line.values, start=1) if not math.isfinite(value)]
+    return f"NaN or infinite from {unit} {min(lost):,} on" if lost else "0 throughout"
 
 
 def _linear_scale(shown: list[float], from_zero: bool):

@@ -178,7 +178,7 @@ def _confusion(report: "Report") -> list[str]:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in report.classes)
         body = "".join(
             f'<tr><th scope="row">{escape(name)}</th>'
-            + "".join(f"<td{_shade(count, most, row == column)}>{count:,}</td>" for column, count in enumerate(counts[row]))
+            + "".join(f"<td{_shade(count, most, row == column)}>{count}</td>" for column, count in enumerate(counts[row]))
             + "</tr>"
             for row, name in enumerate(report.classes)
         )
