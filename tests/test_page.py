@@ -192,6 +192,9 @@ def test_the_server_lives_on_and_answers(served, wings):
     for trainer, wing in zip(wings, ("low", "high"), strict=True):
         assert np.array_equal(np.float32(said["probabilities"][wing]), trainer.predict_proba(row_of(frame, CARD))[0])
     assert (said["identical"], said["max_abs"]) == (True, 0)
+    for name in ("127.0.0.1", "localhost", "LOCALHOST"):  # the names under which the page may be open
+        request = asked(body(BLANK), host=f"{name}:{{port}}", head=JSON + f"Origin: http://{name.lower()}:{{port}}\r\n")
+        assert spoken(port_of(served[1]), request(port_of(served[1]))).startswith(b"HTTP/1.0 200 ")
 
 
 def test_the_page_may_load_nothing_and_no_other_page_may_show_it(served):

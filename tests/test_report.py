@@ -12,6 +12,7 @@ from render import LOOK, looked, main
 from test_cli import assert_self_contained, parsed
 
 import lockstep
+from lockstep import cli
 from lockstep.auditing.finding import Cause, Finding
 from lockstep.divergence import Divergence
 from lockstep.page import document
@@ -205,6 +206,40 @@ def test_the_audits_page_names_causes_with_evidence_and_remedy(finding, tmp_path
     assert (tmp_path / "audit.json").read_text(encoding="utf-8") == finding.to_json()
     with pytest.raises(InputError, match=r"audit\.txt"):
         finding.save(tmp_path / "audit.txt")
+
+
+LOOP = """
+import keras
+import numpy as np
+
+x, y = np.eye(6, dtype="float32"), np.arange(6) % 3
+model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
+model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+twin = keras.models.clone_model(model)
+twin.compile(keras.optimizers.SGD(0.02), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+variables, step, steps, batch_size = twin.trainable_variables, twin.train_on_batch, 3, 3
+"""
+
+
+def test_the_command_writes_the_audits_page(tmp_path, capsys):
+    (tmp_path / "rate.py").write_text(LOOP, encoding="utf-8")
+    assert cli.main(["audit", str(tmp_path / "rate.py"), "--html", str(tmp_path / "audit.html")]) == 1
+    assert f"written: {tmp_path / 'audit.html'}" in capsys.readouterr().out
+    page = (tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert_self_contained(page)
+    assert "rate.py against fit: different" in text_of(page)
+    assert "learning-rate-value" in page
+
+
+def test_a_golden_traces_check_has_a_page_too(tmp_path):
+    data = (np.linspace(-1, 1, 120).reshape(20, 6), np.arange(20) % 3)
+    trace = tmp_path / "small.trace.h5"
+    lockstep.record(ModelSpec.mlp(6, 4, 3), TrainSpec(epochs=2, batch_size=8), data, trace)
+    check = lockstep.check(trace, data)
+    page = html.page(check)
+    assert_self_contained(page)
+    assert "environment: as it was when recorded" in text_of(page).lower()
+    assert "Outcome" in page
 
 
 # -------------------------------------------------------------------------------------------------------- in a real browser

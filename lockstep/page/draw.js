@@ -57,8 +57,8 @@ pad.addEventListener("pointerdown", (event) => {
 });
 pad.addEventListener("pointermove", (event) => {
   if (last === null || !event.isPrimary) return;
-  const places = event.getCoalescedEvents();
-  for (const one of places.length ? places : [event]) penTo(placeOf(one));
+  const between = event.getCoalescedEvents?.() ?? []; // places that were passed since the last event
+  for (const one of between.length ? between : [event]) penTo(placeOf(one));
   changed();
 });
 for (const end of ["pointerup", "pointercancel"]) {
