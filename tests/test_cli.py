@@ -118,6 +118,8 @@ def folder(tmp_path_factory):
     (here / "cut.h5").write_bytes((here / "good.h5").read_bytes()[:3000])
     (here / "folder.h5").mkdir()
     (here / "folder.html").mkdir()
+    (here / "board" / "keras").mkdir(parents=True)
+    (here / "board" / "keras" / "tfevents.h5").touch()
     return here
 
 
@@ -194,6 +196,12 @@ BAD_INPUT = [
     (["good.h5", "--html", ""], "''"),
     (["good.h5", "--json", "report.html"], "report.html"),
     (["good.h5", "--json", "nowhere/report.json"], "nowhere/report.json"),
+    (["good.h5", "--tensorboard", ""], "''"),
+    (["good.h5", "--tensorboard", "good.h5"], "good.h5"),
+    (["good.h5", "--tensorboard", "good.h5/runs"], "good.h5/runs"),
+    (["good.h5", "--tensorboard", "/proc/runs"], "/proc/runs"),
+    (["good.h5", "--tensorboard", "new/" + "x" * 300], "too long"),
+    (["good.h5", "--tensorboard", "board"], "a run"),
 ]
 
 
@@ -233,7 +241,8 @@ def test_unusable_input_ends_in_one_line(ended, arguments, word):
 
 def test_refused_outputs_leave_nothing_behind(ended, folder):
     assert ended
-    assert [path.name for path in folder.rglob("*") if path.suffix != ".h5"] == ["folder.html"]
+    left = [path.name for path in folder.rglob("*") if path.suffix != ".h5"]
+    assert sorted(left) == ["board", "folder.html", "keras"]
 
 
 @pytest.mark.parametrize("arguments", [["compare", "missing.h5"], ["compare", "good.h5", "--epochs", "many"], []], ids=str)

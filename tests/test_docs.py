@@ -64,22 +64,23 @@ def test_readme_links_lead_somewhere():
     assert seen > 8
 
 
-@pytest.mark.parametrize("module", ["shared.spec.model", "lockstep.comparison"])
+EXAMPLES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text(encoding="utf-8").count(">>> ")
+    for package in ("lockstep", "lowlevel", "highlevel", "shared")
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
+}
+
+
+@pytest.mark.parametrize("module", EXAMPLES)
 def test_docstring_examples(module):
-    results = doctest.testmod(importlib.import_module(module))
-    assert results.attempted > 0
-    assert results.failed == 0
+    """Every example is found, and prints what it says; all of them in this one process."""
+    results = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
+    assert (results.failed, results.attempted) == (0, EXAMPLES[module])
 
 
-def test_no_docstring_example_is_left_out():
-    tested = {"shared/spec/model.py", "lockstep/comparison.py"}
-    with_examples = {
-        str(path.relative_to(ROOT))
-        for package in ("lowlevel", "highlevel", "shared", "lockstep")
-        for path in (ROOT / package).rglob("*.py")
-        if ">>> " in path.read_text(encoding="utf-8")
-    }
-    assert with_examples == tested
+def test_the_most_used_names_have_examples():
+    assert len(EXAMPLES) >= 14
 
 
 @pytest.mark.parametrize("lesson", sorted(path.name for path in (ROOT / "notebooks").glob("*.py")))

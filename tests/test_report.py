@@ -227,7 +227,7 @@ def test_the_command_writes_the_audits_page(tmp_path, capsys):
     assert f"written: {tmp_path / 'audit.html'}" in capsys.readouterr().out
     page = (tmp_path / "audit.html").read_text(encoding="utf-8")
     assert_self_contained(page)
-    assert "rate.py against fit: different" in text_of(page)
+    assert "rate.py against fit: alike" in text_of(page)
     assert "learning-rate-value" in page
 
 

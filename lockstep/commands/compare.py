@@ -1,7 +1,9 @@
 """``lockstep compare``: train side by side, on the same weights and batches, and compare every step bit for bit."""
 
 import argparse
+import shlex
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from lockstep.commands.terminal import check_outputs, data_of, quiet_import
@@ -36,6 +38,7 @@ def add(commands: Any) -> None:
     compare.add_argument(
         "--pictures", metavar="FOLDER", help="draw the losses, and what each side gets wrong on the test set (needs matplotlib)"
     )
+    compare.add_argument("--tensorboard", metavar="FOLDER", help="write the curves for TensorBoard, a run for each side")
     compare.set_defaults(run=run)
 
 
@@ -79,11 +82,14 @@ def run(given: argparse.Namespace) -> int:
     for side in sides:
         side.check(model, train)
     check_outputs(given)
-    from lockstep import pictures
+    from lockstep import pictures, tensorboard
     from shared.records import EpochRecord
 
     if given.pictures is not None:
         pictures.check(given.pictures)
+    names = [side.name for side in sides]
+    if given.tensorboard is not None:
+        tensorboard.check(given.tensorboard, names)
 
     with quiet_import():
         from lockstep.comparison import compare
@@ -94,11 +100,14 @@ def run(given: argparse.Namespace) -> int:
 
     out = sys.stderr if given.json == "-" else sys.stdout
     ends: dict[str, Any] = {}  # side -> its logits on the test set at the end of the last epoch
-    with Table(data, model, train, [side.name for side in sides], out) as table:
+    board = nullcontext() if given.tensorboard is None else tensorboard.Board(given.tensorboard, names)
+    with Table(data, model, train, names, out) as table, board as runs:
 
         def progress(moment: Any, tallies: Any) -> None:
+            if runs is not None:
+                runs.see(moment)
             if isinstance(moment[-1], EpochRecord) and data.x_test is not None:
-                ends.update({side.name: record.predictions for side, record in zip(sides, moment, strict=True)})
+                ends.update({name: record.predictions for name, record in zip(names, moment, strict=True)})
             table.progress(moment, tallies)
 
         report = compare(model, train, data, sides=sides, progress=progress, notice=table.notice)
@@ -106,6 +115,8 @@ def run(given: argparse.Namespace) -> int:
     if given.pictures is not None:
         for path in pictures.draw(given.pictures, data, report.histories, ends):
             print(f"written: {path}", file=out)
+    if given.tensorboard is not None:
+        print(f"written: {given.tensorboard}, to be seen with: tensorboard --logdir {shlex.quote(given.tensorboard)}", file=out)
     for path in (given.html, given.json):
         if path == "-":
             sys.stdout.write(report.to_json())
