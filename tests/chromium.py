@@ -119,7 +119,7 @@ class Chromium:
             ready, _, _ = select.select([self.read], [], [], max(0.0, end - time.monotonic()))
             part = os.read(self.read, 2**20) if ready else b""
             if not part:
-                raise TimeoutError("Chromium does not answer")
+                raise TimeoutError(f"Chromium has ended or does not answer; try: {NAMES[0]} --headless=new about:blank")
             self.buffer += part
         report, _, self.buffer = self.buffer.partition(b"\0")
         return json.loads(report)

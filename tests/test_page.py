@@ -23,6 +23,7 @@ from test_cli import RUN_ALL, assert_one_line, child, environment
 
 import highlevel
 import lowlevel
+from lockstep.cli import parser
 from lockstep.page import Drawing, document, server
 from lockstep.page.drawing import row_of
 from shared import ModelSpec, TrainSpec, load_digits
@@ -450,6 +451,12 @@ def test_nets_that_are_fed_no_digits_are_refused():
             Drawing(ModelSpec.mlp(400, 3), card, {})
     with pytest.raises(InputError, match="finite"):
         Drawing(DIGITS, CARD, {("low", "low"): [np.full(shape, np.nan) for shape in DIGITS.weight_shapes.values()]})
+
+
+def test_the_commands_of_both_pages_of_documentation_are_taken():
+    shown = "".join((ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("serve.md", "report.md"))
+    commands = re.findall(r"^lockstep ([^#\n]+)", shown, re.MULTILINE)
+    assert [parser().parse_args(command.split()).command for command in commands] == ["serve", "serve", "compare", "audit"]
 
 
 def test_ctrl_c_ends_the_server_in_one_line_and_130(served):
