@@ -231,18 +231,6 @@ def test_the_command_writes_the_audits_page(tmp_path, capsys):
     assert "learning-rate-value" in page
 
 
-@pytest.mark.long
-def test_a_golden_traces_check_has_a_page_too(tmp_path):
-    data = (np.linspace(-1, 1, 120).reshape(20, 6), np.arange(20) % 3)
-    trace = tmp_path / "small.trace.h5"
-    lockstep.record(ModelSpec.mlp(6, 4, 3), TrainSpec(epochs=2, batch_size=8), data, trace)
-    check = lockstep.check(trace, data)
-    page = html.page(check)
-    assert_self_contained(page)
-    assert "environment: as it was when recorded" in text_of(page).lower()
-    assert "Outcome" in page
-
-
 # -------------------------------------------------------------------------------------------------------- in a real browser
 
 

@@ -53,13 +53,14 @@ def page(report: "Report") -> str:
 
 def _verdict(report: "Report") -> str:
     word = "good" if report.verdict in GOOD else "bad"
-    lines = [f"{report.worst.why}.", f"Largest difference {report.max_abs:.3g}, {ulp_text(report.max_ulp)}."]
+    why = report.worst.why
+    lines = [f"{why[:1].upper()}{why[1:]}.", f"Largest difference {report.max_abs:.3g}, {ulp_text(report.max_ulp)}."]
     lines += [f"First difference: {report.first}."] if report.first else []
     lines += report.notes
     return "\n".join(
         [
             f'<h1>{escape(report.title)}: <span class="{word}">{report.verdict}</span></h1>',
-            *(f"<p>{escape(line[:1].upper() + line[1:])}</p>" for line in lines),
+            *(f"<p>{escape(line)}</p>" for line in lines),
             f'<p class="soft">{escape(report.data)}</p>',
         ]
     )
