@@ -19,6 +19,7 @@ from pathlib import Path
 import chromium
 import numpy as np
 import pytest
+from render import PAINTED
 from test_cli import RUN_ALL, assert_one_line, child, environment
 
 import highlevel
@@ -314,6 +315,7 @@ def test_S1_12_a_drawn_stroke_gets_the_same_answer_from_page_low_level_and_keras
     browser.window(360 if touch else 1280)
     browser.open(served[1])
     browser.stroke(on_pad(browser, SEVEN), touch=touch)
+    browser.run(PAINTED)  # the answer to the whole stroke is there
     picture = inked(browser)
     assert picture.any()
     said = browser.wait("byId('check').textContent")
