@@ -285,10 +285,10 @@ class Worker:
         """Stop the process; its status."""
         if self.process is None:
             return 0
-        self.process.kill()
-        status = self.process.wait()
-        self.process = None
-        return status
+        process, self.process = self.process, None
+        process.kill()
+        process.communicate()  # closes the pipes too
+        return process.returncode
 
 
 # ----------------------------------------------------------------------------------------------------------- in the parent

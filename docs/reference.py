@@ -23,7 +23,7 @@ def files(folder: str, but: str = "") -> list[str]:
 
 
 PAGES = {
-    "lockstep": ["lockstep", "lockstep.pytest_plugin", "lockstep.traps"],
+    "lockstep": ["lockstep", "lockstep.pytest_plugin", "lockstep.show", "lockstep.traps"],
     **{wing: [wing, *files(wing, "watch")] for wing in WINGS},
     "ladder": files("lowlevel.ladder"),
     "shared": ["shared", *(f"shared.{name}" for name in ("evaluation", "plots", "records", "estimators", "protocols"))],
