@@ -17,12 +17,12 @@ if getattr(shared, "PROJECT", None) != "keras-lockstep":
     )
 
 from highlevel.network import Network, build, spec_of, summary
-from highlevel.trainer import Trainer
+from highlevel.trainer import Trainer, load_model
 
 if TYPE_CHECKING:
     from highlevel.estimator import HighLevelClassifier, HighLevelRegressor
 
-__all__ = ["HighLevelClassifier", "HighLevelRegressor", "Network", "Trainer", "build", "spec_of", "summary"]
+__all__ = ["HighLevelClassifier", "HighLevelRegressor", "Network", "Trainer", "build", "load_model", "spec_of", "summary"]
 
 
 def __getattr__(name: str) -> Any:

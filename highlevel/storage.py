@@ -1,11 +1,12 @@
-"""Twin: lowlevel/storage.py. Weights to ``.weights.h5`` files by Keras's own methods, and back; the state of checkpoints."""
+"""Twin: lowlevel/storage.py. ``.weights.h5`` and ``.keras`` files by Keras's own methods, and back; the state of checkpoints."""
 
 from pathlib import Path
 
 import keras
 
 from shared.data.card import DataCard
-from shared.weights import read_card, read_state, weights_file, written
+from shared.formats.progress import Progress
+from shared.weights import read_contents, written
 
 __all__ = ["arithmetic", "read", "variables", "write"]
 
@@ -30,18 +31,20 @@ def variables(trainer) -> list[list[keras.Variable]]:
 
 
 def read(path: str | Path, trainer) -> None:
-    """Load weights and optimiser from a file of either wing or of plain Keras, ``.weights.h5`` or ``.keras``.
+    """Load weights, optimiser and progress from a file of either wing or of plain Keras, as far as it holds them.
 
     Raises:
         InputError: the file cannot be read or does not fit; the trainer is not changed then.
     """
-    with weights_file(path, trainer.model) as file:
-        state, card = read_state(file, trainer.model, trainer.state()), read_card(file)
-    trainer.restore(state)  # Keras's own reader would follow what the file says, and stop half-way where it is damaged
-    trainer.card = card or trainer.card
+    found = read_contents(path, trainer.model, trainer.state())
+    trainer.restore(found.state)  # Keras's own reader would follow what the file says, and stop half-way where it is damaged
+    trainer.card = found.card or trainer.card
+    if found.progress is not None:
+        trainer.epoch = found.progress.epoch
 
 
 def write(path: str | Path, trainer, card: DataCard) -> None:
-    """Write weights and optimiser so that either wing and plain Keras load them; the file appears whole or not at all."""
-    with written(path, trainer.model, trainer.train, card) as unfinished:
+    """Write all that ``read`` loads so that either wing and plain Keras load it; the file appears whole or not at all."""
+    progress = Progress.of(trainer.epoch, trainer.state())
+    with written(path, trainer.model, trainer.train, card, progress) as unfinished:
         trainer.network.save_weights(unfinished)

@@ -18,12 +18,12 @@ if getattr(shared, "PROJECT", None) != "keras-lockstep":
     )
 
 from lowlevel.network import Network, build, spec_of, summary
-from lowlevel.trainer import Trainer
+from lowlevel.trainer import Trainer, load_model
 
 if TYPE_CHECKING:
     from lowlevel.estimator import LowLevelClassifier, LowLevelRegressor
 
-__all__ = ["LowLevelClassifier", "LowLevelRegressor", "Network", "Trainer", "build", "spec_of", "summary"]
+__all__ = ["LowLevelClassifier", "LowLevelRegressor", "Network", "Trainer", "build", "load_model", "spec_of", "summary"]
 
 
 def __getattr__(name: str) -> Any:

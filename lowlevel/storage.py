@@ -1,4 +1,4 @@
-"""Twin: highlevel/storage.py. Weights to and from ``.weights.h5`` files, with h5py alone; the state of checkpoints."""
+"""Twin: highlevel/storage.py. ``.weights.h5`` and ``.keras`` files, to and from, with h5py alone; the state of checkpoints."""
 
 from pathlib import Path
 
@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from shared.data.card import DataCard
+from shared.formats.progress import Progress
 from shared.spec import ModelSpec, TrainSpec, slot_names
-from shared.weights import layer_groups, read_card, read_state, weights_file, written
+from shared.weights import layer_groups, read_contents, written
 
 __all__ = ["arithmetic", "read", "variables", "write"]
 
@@ -31,23 +32,25 @@ def variables(trainer) -> list[list[tf.Variable]]:
 
 
 def read(path: str | Path, trainer) -> None:
-    """Load weights and optimiser from a file of either wing or of plain Keras, ``.weights.h5`` or ``.keras``.
+    """Load weights, optimiser and progress from a file of either wing or of plain Keras, as far as it holds them.
 
     Raises:
         InputError: the file cannot be read or does not fit; the trainer is not changed then.
     """
-    with weights_file(path, trainer.model) as file:
-        state, card = read_state(file, trainer.model, trainer.state()), read_card(file)
-    trainer.restore(state)
-    trainer.card = card or trainer.card
+    found = read_contents(path, trainer.model, trainer.state())
+    trainer.restore(found.state)
+    trainer.card = found.card or trainer.card
+    if found.progress is not None:
+        trainer.epoch = found.progress.epoch
 
 
 def write(path: str | Path, trainer, card: DataCard) -> None:
-    """Write weights and optimiser so that either wing and plain Keras load them; the file appears whole or not at all."""
+    """Write all that ``read`` loads so that either wing and plain Keras load it; the file appears whole or not at all."""
     model: ModelSpec = trainer.model
     train: TrainSpec = trainer.train
     state = trainer.state()
-    with written(path, model, train, card) as unfinished, h5py.File(unfinished, "w") as file:
+    progress = Progress.of(trainer.epoch, state)
+    with written(path, model, train, card, progress) as unfinished, h5py.File(unfinished, "w") as file:
         file.create_group("vars").attrs["name"] = model.name
         values = iter(state.weights)
         for name, (layer, inputs) in zip(layer_groups(model), model.stack, strict=True):
@@ -55,10 +58,12 @@ def write(path: str | Path, trainer, card: DataCard) -> None:
             group.attrs["name"] = layer.name
             for at in range(len(layer.shapes(inputs))):
                 group[str(at)] = next(values)
-        _write_variables(file, "optimizer/vars", train.optimizer, state.slots)
         if model.dtype == "mixed_float16":  # Keras keeps the optimiser that is wrapped a second time, by itself
             wrapped = [name.startswith("loss_scale/") for name in slot_names(model, train)].count(True)
+            _write_variables(file, "optimizer/vars", "loss_scale_optimizer", state.slots)
             _write_variables(file, "optimizer/inner_optimizer/vars", train.optimizer, state.slots[wrapped:])
+        else:
+            _write_variables(file, "optimizer/vars", train.optimizer, state.slots)
 
 
 def _write_variables(file: h5py.File, name: str, optimizer: str, values: list[np.ndarray]) -> None:

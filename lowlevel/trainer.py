@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from lowlevel import losses, metrics, network, optimizers, storage
+from lowlevel import exports, losses, metrics, network, optimizers, storage
 from lowlevel.watch import Watch
 from shared import records
 from shared.answers import both, link
@@ -29,9 +29,9 @@ from shared.data.card import DataCard
 from shared.feed import Feed, batch, feed
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec
-from shared.weights import SUMS, checked, checked_state
+from shared.weights import checked, checked_state, specs_in
 
-__all__ = ["Trainer"]
+__all__ = ["Trainer", "load_model"]
 
 
 class Trainer:
@@ -332,8 +332,8 @@ class Trainer:
         """
         state = checked_state(state, self.model, self.state())
         *groups, carried = storage.variables(self)
-        values = [*state.weights, *state.slots, *state.seeds, *state.carried[SUMS:]]
-        for variable, value in zip([*chain(*groups), *carried[SUMS:]], values, strict=bool(state.carried)):
+        values = [*state.weights, *state.slots, *state.seeds, *state.carried[records.SUMS :]]
+        for variable, value in zip([*chain(*groups), *carried[records.SUMS :]], values, strict=bool(state.carried)):
             variable.assign(value)
 
     def continue_from(self, point: Point) -> None:
@@ -345,8 +345,20 @@ class Trainer:
         self.restore(point.state)
         self.epoch, self._point = point.epoch, point
 
+    def export(self, path: str | Path, data: Dataset | None = None) -> None:
+        """Write the net for use elsewhere: x (n, inputs) to logits. Keras: ``Model.export``.
+
+        The name says in which format: ``.onnx``, ``.tflite`` (LiteRT), ``.safetensors`` (weights and specs), or a new folder
+        for a SavedModel. The optimiser stays behind. ``data`` as in ``save``; only safetensors holds it.
+
+        Raises:
+            InputError: a net that the format has no types for, a missing extra, or a path that cannot be written to.
+        """
+        exports.write(path, self, self.card if data is None else DataCard.of(data))
+
     def load(self, weights: Sequence[np.ndarray] | str | Path) -> None:
-        """Set the weights from a list, or weights and optimiser from a file of either wing. Keras: ``load_weights``.
+        """Set the weights from a list; or all that a file of either wing or of plain Keras holds: weights, optimiser, progress,
+        so that ``fit`` goes on where the writer's would have. Keras: ``load_weights``.
 
         Raises:
             InputError: shapes that do not fit, or a file that cannot be read; nothing is changed then.
@@ -357,12 +369,32 @@ class Trainer:
             self.restore(replace(self.state(), weights=checked(weights, self.model)))
 
     def save(self, path: str | Path, data: Dataset | None = None) -> None:
-        """Write weights and optimiser to a ``.weights.h5`` file that both wings and plain Keras load.
+        """Write weights and optimiser to a ``.weights.h5`` file that both wings and plain Keras load, or to a ``.keras`` file,
+        from which ``keras.saving.load_model`` makes the compiled model too. Keras: ``save_weights``, ``Model.save``.
 
         The file names the classes and describes the rows of ``data``, or else of the data set that was trained on last.
+
+        Raises:
+            InputError: another ending, or a path that cannot be written to.
         """
         storage.write(path, self, self.card if data is None else DataCard.of(data))
 
     def summary(self, print_fn=print) -> None:
         """Print the layers with their shapes and parameters. Keras: ``Model.summary``."""
         network.summary(self.network, print_fn)
+
+
+def load_model(path: str | Path, train: TrainSpec | None = None) -> Trainer:
+    """The trainer whose net and training a file describes, with all that it holds. Keras: ``keras.saving.load_model``.
+
+    Args:
+        path: a ``.weights.h5`` or ``.safetensors`` file of either wing, or a ``.keras`` file of either wing or of plain Keras.
+        train: how to train, in the place of what the file says.
+
+    Raises:
+        InputError: the file cannot be read, does not say what its net is, or says what specs have no words for.
+    """
+    model, train = specs_in(path, train)
+    trainer = Trainer(model, train)
+    trainer.load(path)
+    return trainer

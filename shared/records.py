@@ -22,6 +22,7 @@ STEP_STAGES = (
 )
 EPOCH_STAGES = ("epoch loss", "metrics", "evaluation", "prediction")
 STAGES = STEP_STAGES + EPOCH_STAGES
+SUMS = 4  # of what a state carries: loss, count, metric, count of the epoch under way
 CURVES = ("accuracy", "loss", "mean_absolute_error", "val_accuracy", "val_loss", "val_mean_absolute_error")
 
 

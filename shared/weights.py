@@ -2,29 +2,34 @@
 
 The file format is Keras's own ``.weights.h5``: ``layers/dense/vars/0`` is the first kernel and ``layers/dense/vars/1`` its
 bias, then ``layers/dense_1/...``, ``layers/batch_normalization/...``; the optimiser's variables stand in ``optimizer/vars/0``,
-``1``, ... Root attributes say what the net is. How often a Dropout has been called is not in the file, as in Keras's own.
+``1``, ... Root attributes say what the net is, and how far its training had come. A ``.keras`` file holds such a file, and beside
+it the net and its training in Keras's words.
 """
 
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
-from shared.archive import is_archive, unpacked
 from shared.data.card import ATTRIBUTES, DataCard
-from shared.data.hdf5 import GuardedFile, guarded
+from shared.data.hdf5 import GuardedFile
 from shared.errors import InputError
 from shared.files import check_writable
+from shared.formats.keras_config import config_of, model_of, train_of
+from shared.formats.keras_file import configuration, is_archive, opened, pack
+from shared.formats.progress import ATTRIBUTE, Progress
+from shared.formats.tensors import is_tensors, read_metadata, read_tensors
 from shared.records import State
 from shared.spec import ModelSpec, TrainSpec
 
 SLACK = 2**20  # bytes by which a piece of an array may be larger than the array
-SUMS = 4  # of what a state carries: loss, count, metric, count of the epoch under way
 
 
 def checked(weights: Sequence[np.ndarray], model: ModelSpec) -> list[np.ndarray]:
@@ -84,26 +89,17 @@ def layer_groups(model: ModelSpec) -> list[str]:
     return [f"layers/{group}/vars" for group in groups]
 
 
-@contextmanager
-def weights_file(path: str | Path, model: ModelSpec) -> Iterator[Path]:
-    """The file itself, or the weights file within a ``.keras`` file, for as long as the block runs.
+@dataclass(frozen=True)
+class Contents:
+    """What a file of weights holds: the state, and what it says of its data and of its training's progress, if anything."""
 
-    Raises:
-        InputError: a ``.keras`` file that cannot be read, or of another net.
-    """
-    if not is_archive(path):
-        yield Path(path)
-        return
-    with unpacked(path) as (inside, spec):
-        _check_kind(spec, model, path)
-        try:
-            yield inside
-        except InputError as error:  # the temporary name means nothing to anybody
-            raise InputError(str(error).replace(repr(str(inside)), repr(str(path)))) from None
+    state: State
+    card: DataCard | None
+    progress: Progress | None
 
 
-def read_state(path: str | Path, model: ModelSpec, state: State) -> State:
-    """Weights and optimiser variables of a file that either wing or plain Keras wrote.
+def read_contents(path: str | Path, model: ModelSpec, state: State) -> Contents:
+    """All that is in a file that either wing or plain Keras wrote: ``.weights.h5``, ``.keras`` or ``.safetensors``.
 
     Args:
         state: the trainer's now, for the shapes; what the file does not hold is kept.
@@ -111,9 +107,16 @@ def read_state(path: str | Path, model: ModelSpec, state: State) -> State:
     Raises:
         InputError: the file cannot be read, or belongs to another net or optimiser.
     """
-    with guarded(path) as file:
-        if "lockstep_model" in file.attributes():
+    if is_tensors(path):
+        weights, metadata = read_tensors(path, model)
+        _check_kind(ModelSpec.from_json(metadata["lockstep_model"]), model, path)
+        return Contents(replace(state, weights=checked(weights, model)), _card(metadata, path), None)
+    with opened(path) as file:
+        named = set(file.attributes())
+        if "lockstep_model" in named:
             _check_kind(ModelSpec.from_json(str(file.attribute("lockstep_model"))), model, path)
+        elif is_archive(path):
+            _check_kind(_model(configuration(path), path), model, path)
         groups = layer_groups(model)
         weights = [_array(file, f"{group}/{at}", shape) for group, shapes in _shapes(model) for at, shape in enumerate(shapes)]
         if len(file.names("layers")) > len(groups):
@@ -133,7 +136,10 @@ def read_state(path: str | Path, model: ModelSpec, state: State) -> State:
                 _array(file, f"optimizer/vars/{name}", slot.shape, "uif").astype(slot.dtype)
                 for name, slot in zip(names, slots, strict=True)
             ]
-    return State(weights=checked(weights, model), slots=slots, seeds=state.seeds, carried=state.carried)
+        texts: dict[str, Any] = {name: file.attribute(name) for name in (*ATTRIBUTES[:2], ATTRIBUTE) if name in named}
+    found = replace(state, weights=checked(weights, model), slots=slots)
+    progress = Progress.from_json(texts[ATTRIBUTE], len(state.seeds)) if ATTRIBUTE in texts else None
+    return Contents(found if progress is None else progress.put_into(found), _card(texts, path), progress)
 
 
 def _shapes(model: ModelSpec) -> list[tuple[str, list[tuple[int, ...]]]]:
@@ -144,6 +150,22 @@ def _shapes(model: ModelSpec) -> list[tuple[str, list[tuple[int, ...]]]]:
 
 def _array(file: GuardedFile, name: str, shape: tuple[int, ...], kinds: str = "f") -> np.ndarray:
     return file.array(name, kinds=kinds, shape=shape, max_bytes=8 * math.prod(shape) + SLACK)
+
+
+def _check_arrays(path: str | Path, model: ModelSpec) -> None:
+    """Refuse a file that holds another net than it says: who believed it would make room for any size."""
+    if is_tensors(path):
+        read_tensors(path, model)
+        return
+    with opened(path) as file:
+        for group, shapes in _shapes(model):
+            for at, shape in enumerate(shapes):
+                found = file.shape(f"{group}/{at}")
+                if found != shape:
+                    raise InputError(
+                        f"A weights file holds the net that it says. Received: {group}/{at} of shape {found}, not {shape}, in "
+                        f"{str(path)!r}. Save the net again."
+                    )
 
 
 def _check_kind(written_for: ModelSpec, model: ModelSpec, path: str | Path) -> None:
@@ -171,14 +193,25 @@ def read_card(path: str | Path) -> DataCard | None:
     Raises:
         InputError: the file cannot be read, or says what no ``DataCard`` does.
     """
-    with guarded(path) as file:
-        if not set(ATTRIBUTES[:2]) <= set(file.attributes()):
-            return None
-        texts = {name: file.attribute(name) for name in ATTRIBUTES[:2]}
+    return _card(_texts(path), path)
+
+
+def _card(texts: Mapping[str, Any], path: str | Path) -> DataCard | None:
+    if not set(ATTRIBUTES[:2]) <= set(texts):
+        return None
     try:
         return DataCard.from_attributes(texts)
     except InputError as error:
         raise InputError(f"{str(path)!r}: {error}") from None
+
+
+def _texts(path: str | Path) -> dict[str, Any]:
+    """What a file says of itself in Lockstep's words."""
+    if is_tensors(path):
+        return read_metadata(path)
+    with opened(path) as file:
+        named = file.attributes()
+        return {name: file.attribute(name) for name in ("lockstep_model", "lockstep_train", *ATTRIBUTES[:2]) if name in named}
 
 
 def read_specs(path: str | Path) -> tuple[ModelSpec, TrainSpec, DataCard]:
@@ -187,18 +220,14 @@ def read_specs(path: str | Path) -> tuple[ModelSpec, TrainSpec, DataCard]:
     Raises:
         InputError: the file cannot be read, or was not written by ``save``, or its net has not one output a class.
     """
-    card = read_card(path)
-    with guarded(path) as file:
-        if card is None or not {"lockstep_model", "lockstep_train"} <= set(file.attributes()):
-            raise InputError(
-                "A net can be used without its data if its file says what it is. "
-                f"Received: {str(path)!r}, which does not. Write it with lockstep train or Trainer.save(path, data)."
-            )
-        texts = [str(file.attribute(name)) for name in ("lockstep_model", "lockstep_train")]
-    try:
-        model, train = ModelSpec.from_json(texts[0]), TrainSpec.from_json(texts[1])
-    except InputError as error:
-        raise InputError(f"{str(path)!r}: {error}") from None
+    texts = _texts(path)
+    card = _card(texts, path)
+    if card is None or not {"lockstep_model", "lockstep_train"} <= set(texts):
+        raise InputError(
+            "A net can be used without its data if its file says what it is. "
+            f"Received: {str(path)!r}, which does not. Write it with lockstep train or Trainer.save(path, data)."
+        )
+    model, train = _specs(texts, path)
     _check_arrays(path, model)
     if model.outputs != len(card.classes):
         raise InputError(
@@ -208,29 +237,60 @@ def read_specs(path: str | Path) -> tuple[ModelSpec, TrainSpec, DataCard]:
     return model, train, card
 
 
-def _check_arrays(path: str | Path, model: ModelSpec) -> None:
-    """Refuse a file that holds another net than it says: who believed it would make room for any size."""
-    with guarded(path) as file:
-        for group, shapes in _shapes(model):
-            for at, shape in enumerate(shapes):
-                found = file.shape(f"{group}/{at}")
-                if found != shape:
-                    raise InputError(
-                        f"A weights file holds the net that it says. Received: {group}/{at} of shape {found}, not {shape}, in "
-                        f"{str(path)!r}. Save the net again."
-                    )
+def specs_in(path: str | Path, train: TrainSpec | None = None) -> tuple[ModelSpec, TrainSpec]:
+    """The specs of the net in a file: Lockstep's own words, or else, in a ``.keras`` file of plain Keras, Keras's.
+
+    Args:
+        train: takes the place of what the file says of the training.
+
+    Raises:
+        InputError: the file cannot be read, does not say what its net is, or says what specs have no words for.
+    """
+    texts = _texts(path)
+    if {"lockstep_model", "lockstep_train"} <= set(texts):
+        model, own = _specs(texts, path)
+    elif is_archive(path):
+        config = configuration(path)
+        model, own = _model(config, path), train or _named(train_of, config, path)
+    else:
+        raise InputError(
+            f"A net can be built from a file that says what it is. Received: {str(path)!r}, which holds weights alone. "
+            "Build a Trainer with specs, and load the file into it."
+        )
+    _check_arrays(path, model)
+    return model, train or own
+
+
+def _model(config: Any, path: str | Path) -> ModelSpec:
+    return _named(model_of, config, path)
+
+
+def _named(read: Callable[[Any], Any], config: Any, path: str | Path) -> Any:
+    """What ``read`` makes of a configuration; an error names the file."""
+    try:
+        return read(config)
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from None
+
+
+def _specs(texts: Mapping[str, Any], path: str | Path) -> tuple[ModelSpec, TrainSpec]:
+    try:
+        return ModelSpec.from_json(texts["lockstep_model"]), TrainSpec.from_json(texts["lockstep_train"])
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from None
 
 
 def check_path(path: str | Path) -> Path:
     """Refuse now what ``written`` could not write later.
 
     Raises:
-        InputError: a name without ``.weights.h5``, which Keras asks for, or a path that cannot be written to.
+        InputError: a name that ends neither in ``.weights.h5`` nor in ``.keras``, by which Keras knows what to do, or a path
+            that cannot be written to.
     """
     path = Path(path)
-    if not path.name.endswith(".weights.h5") or not path.parent.is_dir():
+    if not path.name.endswith((".weights.h5", ".keras")) or not path.parent.is_dir():
         raise InputError(
-            f"A weights file is called NAME.weights.h5, in a folder that exists. Received: {str(path)!r}. "
+            f"A weights file is called NAME.weights.h5 or NAME.keras, in a folder that exists. Received: {str(path)!r}. "
             f"Use {path.name.split('.')[0] + '.weights.h5'!r}, and make the folder."
         )
     check_writable(path)
@@ -238,20 +298,28 @@ def check_path(path: str | Path) -> Path:
 
 
 @contextmanager
-def written(path: str | Path, model: ModelSpec, train: TrainSpec, card: DataCard) -> Iterator[Path]:
-    """A temporary path to write a weights file to; at the end of the block it is complete at ``path``, or nothing is there.
+def written(path: str | Path, model: ModelSpec, train: TrainSpec, card: DataCard, progress: Progress) -> Iterator[Path]:
+    """A temporary path to write weights to, as ``.weights.h5``; at the end of the block the file is complete at ``path``, in the
+    format that its name asks for, or nothing is there.
 
     Raises:
         InputError: as for ``check_path``.
     """
     path = check_path(path)
-    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
+    unfinished = path.with_name(f".{os.getpid()}.{path.stem}.weights.h5")
+    packed = unfinished.with_suffix(".keras")
     try:
         yield unfinished
         with h5py.File(unfinished, "r+") as file:
-            file.attrs["lockstep_model"] = model.to_json()
-            file.attrs["lockstep_train"] = train.to_json()
-            file.attrs.update(card.to_attributes())
-        os.replace(unfinished, path)
+            file.attrs.update(descriptions(model, train, card) | {ATTRIBUTE: progress.to_json()})
+        if is_archive(path):
+            pack(unfinished, config_of(model, train), packed)
+        os.replace(packed if is_archive(path) else unfinished, path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        for left in (unfinished, packed):
+            left.unlink(missing_ok=True)
+
+
+def descriptions(model: ModelSpec, train: TrainSpec, card: DataCard) -> dict[str, str]:
+    """What a file says of itself: net, training, classes, data."""
+    return {"lockstep_model": model.to_json(), "lockstep_train": train.to_json(), **card.to_attributes()}

@@ -28,7 +28,7 @@ from shared import files as shared_files
 from shared.checkpoints.memory import Memory
 from shared.checkpoints.sealed import MAX_HEADER, PREFACE, opened, sealed
 from shared.checkpoints.signals import Signals
-from shared.weights import SUMS
+from shared.records import SUMS
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = 4  # an epoch: 23 rows in batches of 7

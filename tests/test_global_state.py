@@ -205,6 +205,12 @@ for wing in (lowlevel, highlevel):
     trainer.save(f"{files}/{name}.weights.h5")
     trainer.load(f"{files}/{name}.weights.h5")
     look(f"{name}.save, load")
+    trainer.save(f"{files}/{name}.keras")
+    wing.load_model(f"{files}/{name}.keras")
+    look(f"{name}.load_model")
+    for exported in (".onnx", ".tflite", ".safetensors", ""):
+        trainer.export(f"{files}/{name}-{form}{exported}")
+        look(f"{name}.export, {exported}")
     try:
         trainer.fit((x, y + 7))
     except shared.InputError:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shared import DenseSpec, InputError, ModelSpec, TrainSpec
 from shared.data.card import DataCard
 from shared.feed import feed, targets
+from shared.formats.progress import Progress
 from shared.settings import resolve
 from shared.spec import ACTIVATIONS, DTYPES, INITIALIZERS, LOSSES, OPTIMIZERS, InverseTimeDecaySpec, slot_names
 from shared.weights import checked, written
@@ -497,7 +498,7 @@ def test_weights_files_that_cannot_be_written_are_refused_before_anything_is(tmp
     (tmp_path / "folder.weights.h5").mkdir()
 
     def write():
-        with written(tmp_path / name, NET, SPARSE, DataCard.numbered(NET.outputs)):
+        with written(tmp_path / name, NET, SPARSE, DataCard.numbered(NET.outputs), Progress()):
             pytest.fail("the block was entered")
 
     refused(write)

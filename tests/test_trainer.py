@@ -127,25 +127,6 @@ def test_twelve_layers_keep_their_order(data, tmp_path):
     assert bits(low) == bits(high)
 
 
-@pytest.mark.parametrize("name", ["everything-rmsprop", "float16", "adamw-ema", "nadam-clipped"])
-def test_files_of_every_kind_of_layer_and_optimiser_go_both_ways(name, data, tmp_path):
-    """Moving averages, averages of weights, the scale of a loss and Nadam's product included; plain Keras loads the file too."""
-    case = next(case for case in GROWN if case.name == name)
-    x, y, *_ = data
-    train = replace(case.train, epochs=1)
-    for writer, reader in (("low", "high"), ("high", "low")):
-        one, other = WINGS[writer](case.model, train), WINGS[reader](case.model, replace(train, seed=5))
-        one.fit((x, y))
-        path = tmp_path / f"{writer}.weights.h5"
-        one.save(path)
-        assert bits(one) != bits(other)
-        other.load(path)
-        assert bits(one) == bits(other)
-        plain = highlevel.build(case.model)
-        plain.load_weights(path)
-        assert [w.tobytes() for w in plain.get_weights()] == [w.tobytes() for w in one.weights()]
-
-
 def test_bad_weights_change_nothing(wing, tmp_path):
     net = wing(MODEL, TRAIN)
     before = bits(net)

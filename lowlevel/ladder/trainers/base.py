@@ -20,7 +20,7 @@ from shared.data import as_rows
 from shared.feed import batch, feed
 from shared.rungs import check_rung
 from shared.spec import ModelSpec, TrainSpec
-from shared.weights import SUMS, checked, checked_state
+from shared.weights import checked, checked_state
 
 
 def through_float32(value: float) -> float:
@@ -62,7 +62,7 @@ class _Means:
     def of(cls, carried: Sequence[np.ndarray]) -> "_Means":
         """Those that ``carried`` gave."""
         means = cls()
-        means.totals, means.count = np.array(carried[:SUMS:2], np.float32), np.float32(carried[1])
+        means.totals, means.count = np.array(carried[: records.SUMS : 2], np.float32), np.float32(carried[1])
         return means
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from lowlevel.ladder import numpy_training
 from lowlevel.ladder.numpy_by_hand import L_model_forward
 from lowlevel.ladder.trainers.base import Step, Trainer, through_float32
-from shared.weights import SUMS
+from shared.records import SUMS
 
 
 class NumpyTrainer(Trainer):
