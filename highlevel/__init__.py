@@ -5,6 +5,8 @@ May not import: ``lowlevel`` or ``lockstep``. Its twin is ``lowlevel``: same fil
 ``tests/test_house.py`` reads the source and enforces this.
 """
 
+from typing import TYPE_CHECKING, Any
+
 import shared
 
 if getattr(shared, "PROJECT", None) != "keras-lockstep":
@@ -17,4 +19,16 @@ if getattr(shared, "PROJECT", None) != "keras-lockstep":
 from highlevel.network import Network, build, spec_of, summary
 from highlevel.trainer import Trainer
 
-__all__ = ["Network", "Trainer", "build", "spec_of", "summary"]
+if TYPE_CHECKING:
+    from highlevel.estimator import HighLevelClassifier, HighLevelRegressor
+
+__all__ = ["HighLevelClassifier", "HighLevelRegressor", "Network", "Trainer", "build", "spec_of", "summary"]
+
+
+def __getattr__(name: str) -> Any:
+    """The estimators, for which scikit-learn is imported only when somebody asks for one."""
+    if name in ("HighLevelClassifier", "HighLevelRegressor"):
+        from highlevel import estimator
+
+        return getattr(estimator, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

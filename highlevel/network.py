@@ -27,7 +27,11 @@ Network = keras.Sequential
 
 
 def build(spec: ModelSpec, seed: int = 0) -> keras.Sequential:
-    """The net that a spec describes; equal seeds give equal first weights in both wings."""
+    """The net that a spec describes; equal seeds give equal first weights in both wings.
+
+    >>> [tuple(weight.shape) for weight in build(ModelSpec.mlp(4, 3, 2)).weights]
+    [(4, 3), (3,), (3, 2), (2,)]
+    """
     seeds = layer_seeds(spec, seed)
     stack = [layers.get(layer, inputs, own, spec) for (layer, inputs), own in zip(spec.stack, seeds, strict=True)]
     # A name and a dtype for the input too: unnamed objects would advance Keras's global name counters.
@@ -39,6 +43,10 @@ def spec_of(network: keras.Sequential) -> ModelSpec:
 
     Raises:
         InputError: a layer, activation, initialiser or setting that specs do not have.
+
+    >>> stack = [keras.layers.Dense(3, "relu", name="L1"), keras.layers.Dense(2, name="L2")]
+    >>> spec_of(keras.Sequential([keras.Input((4,)), *stack], name="net")) == ModelSpec.mlp(4, 3, 2)
+    True
     """
     return ModelSpec(
         inputs=network.input_shape[-1],

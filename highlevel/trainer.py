@@ -42,6 +42,12 @@ class Trainer:
         execution: ``"eager"`` (``run_eagerly``), ``"graph"`` (a step at a time), ``"epoch"`` (``steps_per_execution``), or
             ``"auto"``, which is ``"graph"``.
         jit_compile: True compiles with XLA, which rounds differently; ``"auto"`` is False.
+
+    >>> from shared import ModelSpec, TrainSpec
+    >>> trainer = Trainer(ModelSpec.mlp(4, 3, 2), TrainSpec(epochs=5))
+    >>> history = trainer.fit((np.eye(4), [0, 1, 0, 1]))
+    >>> len(history.loss), trainer.predict(np.eye(4)).shape
+    (5, (4, 2))
     """
 
     def __init__(self, model: ModelSpec, train: TrainSpec, *, execution: str = "auto", jit_compile: bool | str = "auto"):

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lockstep.commands import audit, check, compare, data, doctor, predict, record, search, train, traps
+from lockstep.commands import audit, check, compare, data, doctor, predict, record, search, serve, train, traps
 from lockstep.commands.terminal import STOPPED
 
 __all__ = ["main"]
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="store_true", help="print the version and stop")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for command in (compare, audit, train, predict, search, record, check, data, traps, doctor):
+    for command in (compare, audit, train, predict, serve, search, record, check, data, traps, doctor):
         command.add(commands)
     return top
 

@@ -11,7 +11,7 @@ import numpy as np
 from lockstep.divergence import Names, Tally
 from lockstep.environment import environment
 from lockstep.floor import measure
-from lockstep.report import Outcome, Pair, Report
+from lockstep.report import Answers, Outcome, Pair, Report
 from lockstep.sides import Side, sides_of
 from lockstep.stand import ComparisonKeeper, Stand, StandFile, identity_of
 from lockstep.streams import together
@@ -21,6 +21,7 @@ from shared.checkpoints import Checkpoints
 from shared.checkpoints.folder import checkpoints_of
 from shared.checkpoints.session import Session
 from shared.data import Dataset
+from shared.data.card import DataCard
 from shared.errors import InputError
 from shared.feed import Feed, feed
 from shared.records import History, Record
@@ -119,18 +120,20 @@ def compare(
         Pair.of(side.name, reference.name, tally, judge(tally, floor, side.name, (history, histories[-1]), expected), floor)
         for side, tally, history in zip(others, tallies, histories[:-1], strict=True)
     ]
+    ended = dict(zip([side.name for side in (*others, reference)], trainers, strict=True))
     return Report(
         pairs=pairs,
         model=model,
         train=train,
         data=data.source if isinstance(data, Dataset) else f"{len(given.x)} rows given by the caller",
         classes=data.classes if isinstance(data, Dataset) else tuple(str(label) for label in range(model.outputs)),
-        histories=dict(zip([side.name for side in (*others, reference)], histories, strict=True)),
-        outcomes={
-            side.name: Outcome.of(trainer, given, train) for side, trainer in zip((*others, reference), trainers, strict=True)
-        },
+        histories=dict(zip(ended, histories, strict=True)),
+        outcomes={name: Outcome.of(trainer, given, train) for name, trainer in ended.items()},
         environment=environment(),
         seconds=before + time.perf_counter() - began,
+        answers=Answers.of(ended, given, data),
+        nets={name: trainer.weights() for name, trainer in ended.items()},
+        card=DataCard.of(data) if isinstance(data, Dataset) else None,
     )
 
 

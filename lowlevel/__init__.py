@@ -6,6 +6,8 @@ or keras by any door; TensorFlow's own names for its losses, optimisers, metrics
 Its twin is ``highlevel``: same files, same names, same order. ``tests/test_house.py`` reads the source and enforces this.
 """
 
+from typing import TYPE_CHECKING, Any
+
 import shared
 
 if getattr(shared, "PROJECT", None) != "keras-lockstep":
@@ -18,4 +20,16 @@ if getattr(shared, "PROJECT", None) != "keras-lockstep":
 from lowlevel.network import Network, build, spec_of, summary
 from lowlevel.trainer import Trainer
 
-__all__ = ["Network", "Trainer", "build", "spec_of", "summary"]
+if TYPE_CHECKING:
+    from lowlevel.estimator import LowLevelClassifier, LowLevelRegressor
+
+__all__ = ["LowLevelClassifier", "LowLevelRegressor", "Network", "Trainer", "build", "spec_of", "summary"]
+
+
+def __getattr__(name: str) -> Any:
+    """The estimators, for which scikit-learn is imported only when somebody asks for one."""
+    if name in ("LowLevelClassifier", "LowLevelRegressor"):
+        from lowlevel import estimator
+
+        return getattr(estimator, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

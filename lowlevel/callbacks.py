@@ -1,14 +1,17 @@
 """Twin: highlevel/callbacks.py. What may happen between epochs: objects with Keras's hook methods, which ``fit`` calls."""
 
+import os
 import warnings
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from shared.spec import require
 
-__all__ = ["EarlyStopping"]
+__all__ = ["EarlyStopping", "TensorBoard"]
 
+_SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})  # the part of TensorBoard that draws curves
 _RISING = {"loss": False, "mean_absolute_error": False, "accuracy": True}  # whether more is better
 
 
@@ -109,3 +112,52 @@ class EarlyStopping:
 
     def _weights(self) -> list[np.ndarray]:
         return self.model.get_weights() if hasattr(self.model, "get_weights") else self.model.weights()
+
+
+class TensorBoard:
+    """Writes the curves for TensorBoard, epoch by epoch. Keras: ``keras.callbacks.TensorBoard``, whose tags these are.
+
+    Two runs stand under ``log_dir``, each made when it has something to hold; steps are epochs, counted from 0:
+
+    - ``train``: ``epoch_loss``, ``epoch_accuracy`` (or ``epoch_mean_absolute_error``), ``epoch_learning_rate``;
+    - ``validation``: the first two, and the same as ``evaluation_..._vs_iterations``, whose steps are the optimiser's updates.
+
+    All values are float32. Writing takes TensorFlow alone; only to look at the curves is TensorBoard needed.
+
+    Args:
+        log_dir: the folder of the runs.
+    """
+
+    def __init__(self, log_dir: str | os.PathLike[str] = "logs"):
+        self.log_dir = str(log_dir)
+        self._writers: dict[str, Any] = {}
+
+    def set_model(self, model: Any) -> None:
+        """The trainer whose curves are written."""
+        self.model = model
+        self._writers = {}
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Write what the epoch gave, in Keras's order: by name, and the test set's first."""
+        optimizer = getattr(self.model.optimizer, "inner", self.model.optimizer)  # inside of a loss scale
+        figures = sorted((logs or {}).items())
+        train = {name: value for name, value in figures if not name.startswith("val_")}
+        validation = {name.removeprefix("val_"): value for name, value in figures if name.startswith("val_")}
+        for name, value in validation.items():
+            self._write("validation", f"evaluation_{name}_vs_iterations", value, optimizer.updates)
+        for name, value in (train | {"learning_rate": optimizer.rate()}).items():
+            self._write("train", f"epoch_{name}", value, epoch)
+        for name, value in validation.items():
+            self._write("validation", f"epoch_{name}", value, epoch)
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Close the files."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def _write(self, run: str, tag: str, value: Any, step: Any) -> None:
+        """One number, as ``tf.summary.scalar`` writes it by the package that TensorFlow no longer brings."""
+        if run not in self._writers:
+            self._writers[run] = tf.summary.create_file_writer(os.path.join(self.log_dir, run))
+        with self._writers[run].as_default():
+            tf.summary.write(tag, tf.cast(value, tf.float32), step, _SCALAR)

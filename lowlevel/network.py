@@ -69,7 +69,11 @@ class Network:
 
 
 def build(spec: ModelSpec, seed: int = 0) -> Network:
-    """The net that a spec describes; equal seeds give equal first weights in both wings."""
+    """The net that a spec describes; equal seeds give equal first weights in both wings.
+
+    >>> [tuple(weight.shape) for weight in build(ModelSpec.mlp(4, 3, 2)).weights]
+    [(4, 3), (3,), (3, 2), (2,)]
+    """
     seeds = layer_seeds(spec, seed)
     stack = [layers.get(layer, inputs, own, spec) for (layer, inputs), own in zip(spec.stack, seeds, strict=True)]
     return Network(spec, tuple(stack))

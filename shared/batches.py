@@ -31,6 +31,10 @@ class BatchPlan:
 
     Raises:
         InputError: a count that is none, or orders that do not fit the examples.
+
+    >>> plan = BatchPlan(5, 2, shuffle=False)
+    >>> plan.steps, plan.order(0).tolist()
+    (3, [0, 1, 2, 3, 4])
     """
 
     examples: int

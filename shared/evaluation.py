@@ -27,6 +27,9 @@ def confusion(labels: Any, predicted: Any, classes: int) -> np.ndarray:
     """Counts (classes, classes): row the true class, column the predicted one.  ``sklearn.metrics.confusion_matrix``.
 
     Raises InputError where lengths differ or a number is no class.
+
+    >>> confusion([0, 1, 1], [0, 1, 0], 2).tolist()
+    [[1, 0], [1, 1]]
     """
     true, found = _pair(labels, predicted, classes)
     from sklearn.metrics import confusion_matrix

@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import chromium
 import numpy as np
 import pytest
 
@@ -20,3 +21,9 @@ def small_data(rows: int = 45, columns: int = 12, classes: int = 5, seed: int = 
 def data():
     """45 training rows of 12 columns, 20 test rows, 5 classes."""
     return small_data()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say in a line of its own where the pages could not be tested: a skipped test is easily overlooked."""
+    if any(chromium.MISSING in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(f"page test not run: {chromium.MISSING} (looked for {', '.join(chromium.NAMES)})")

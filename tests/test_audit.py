@@ -635,6 +635,29 @@ def test_a_run_that_starts_from_weights_of_its_own_is_told_so():
     assert lockstep.audit_run(own_batches(model), model, x, y, batch_size=10).verdict in PASSING
 
 
+class Doubled(keras.Sequential):
+    """Minimises twice its loss, in a train_step of its own."""
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = 2 * self.compute_loss(x=x, y=y, y_pred=self(x, training=True))
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, self.trainable_variables), self.trainable_variables, strict=True))
+        self._loss_tracker.update_state(loss)
+        return {"loss": self._loss_tracker.result()}
+
+
+def test_no_cause_is_tried_on_a_reference_that_cannot_be_replayed():
+    """The loop is as far from the reference as a rate half as large; what the replay shows of it would prove nothing."""
+    model = reference()
+    own = Doubled([keras.Input((12,), name="x"), *model.layers], name="doubled")
+    own.compile(keras.optimizers.SGD(RATE, name="sgd"), model.loss)
+    finding = audited(*made(own), own)
+    assert finding.verdict == "different"
+    assert [cause.code for cause in finding.causes] == ["unknown"]
+    assert "train_step" in finding.causes[0].evidence[0]
+
+
 def flat(step):
     """The loop, without telling its loss."""
 

@@ -236,6 +236,16 @@ for wing in ("low", "high"):
     found.save(f"{files}/search.png")
     lockstep.panda(models[0], adam, (x, y), stages=2, wing=wing, adapt=lambda stages: {"learning_rate": 0.1})
     look(f"lockstep.search and lockstep.panda, {wing}")
+from sklearn.model_selection import cross_val_score
+
+classifiers = (lowlevel.LowLevelClassifier, highlevel.HighLevelClassifier)
+for make in (*classifiers, lowlevel.LowLevelRegressor, highlevel.HighLevelRegressor):
+    net = make(epochs=2, early_stopping=True)
+    look(f"{make.__name__}, made")
+    net.fit(x, y, sample_weight=y + 1.0).predict(x)
+    net.partial_fit(x, y)
+    cross_val_score(net, x, y, cv=2)
+    look(f"{make.__name__}, used")
 
 def users_own():
     return [

@@ -467,7 +467,7 @@ def test_everything_public_has_a_docstring():
 TOP = {
     *PACKAGES,
     *("tests", "notebooks", "datasets", "benchmarks", "docs"),
-    *("pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "constraints.txt"),
+    *("pyproject.toml", "README.md", "README.zh.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "constraints.txt"),
 }
 CORE = {"tensorflow", "keras", "numpy", "h5py", "scikit-learn", "tqdm"}
 

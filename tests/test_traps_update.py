@@ -79,7 +79,7 @@ SUBJECTS = {
     "adam-no-bias-correction": (adam, 1),
     "adam-counter-off-by-one": (adam, 1),
     "adam-counter-per-weight": (adam, 1),
-    "adam-beta-value": (adam, 2),
+    "adam-beta-value": (adam, 1),  # by epsilon alone, which weighs more beside the root of a smaller v
     "learning-rate-value": (adam, 1),
     "layer-not-trained": (adam, 1),
     "bias-not-updated": (sgd, 1),

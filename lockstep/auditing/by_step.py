@@ -61,6 +61,21 @@ def audit(
 
     Raises:
         InputError: variables that are not the model's, a model that is not compiled, or data that do not fit.
+
+    >>> import tensorflow as tf
+    >>> model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
+    >>> model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> kernel, bias = tf.Variable(tf.zeros((6, 3))), tf.Variable(tf.zeros(3))
+    >>> def step(x, y):
+    ...     with tf.GradientTape() as tape:
+    ...         logits = tf.nn.bias_add(x @ kernel, bias)
+    ...         loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+    ...     for variable, gradient in zip((kernel, bias), tape.gradient(loss, (kernel, bias))):
+    ...         variable.assign_sub(0.1 * gradient)
+    ...     return loss
+    >>> x, y = np.random.default_rng(0).normal(size=(64, 6)).astype("float32"), np.arange(64) % 3
+    >>> audit(step, [kernel, bias], model, x, y, steps=4).causes[0].code
+    'loss-sum-not-mean'
     """
     given, batches = prepared(model, x, y, batch_size, steps, shuffle, seed)
     if not callable(step):

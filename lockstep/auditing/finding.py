@@ -3,11 +3,13 @@
 import json
 import textwrap
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lockstep.divergence import Divergence, ulp_text
 from lockstep.verdict import VERDICTS
 from shared.errors import InputError
+from shared.files import write_whole
 
 WIDTH = 110
 SCHEMA = 1
@@ -82,6 +84,24 @@ class Finding:
         """One document; its keys are the names of the attributes, and ``schema`` is 1. Numbers that are not finite are null."""
         document = {"schema": SCHEMA} | asdict(self)
         return json.dumps(_finite(document), indent=2, allow_nan=False) + "\n"
+
+    def save(self, path: str | Path, title: str = "The loop") -> None:
+        """Write one self-contained page (``.html``) or the JSON document (``.json``); whole, or not at all.
+
+        ``title`` is what the page calls the loop.
+
+        Raises:
+            InputError: another suffix, or a path that cannot be written.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix == ".html":
+            from lockstep.report.audit import page
+
+            write_whole(path, page(self, title))
+        elif suffix == ".json":
+            write_whole(path, self.to_json())
+        else:
+            raise InputError(f"A finding is saved as .html or .json. Received: {str(path)!r}. Use audit.html.")
 
     def __str__(self) -> str:
         parts = [f"verdict: {self.verdict} ({self.why})"]

@@ -30,7 +30,8 @@ def add(commands: Any) -> None:
     audit.add_argument("--batch-size", type=int, metavar="N", help="rows a step (default: the file's, or 32)")
     add_require(audit)
     audit.add_argument("--json", metavar="FILE", help="write one JSON document; - is standard output")
-    audit.set_defaults(run=run, html=None)
+    audit.add_argument("--html", metavar="FILE", help="write the finding as one page")
+    audit.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -67,11 +68,10 @@ def run(given: argparse.Namespace) -> int:
     print(finding, file=out)
     if given.json == "-":
         sys.stdout.write(finding.to_json())
-    elif given.json is not None:
-        from shared.files import write_whole
-
-        write_whole(given.json, finding.to_json())
-        print(f"written: {given.json}", file=out)
+    for path in (given.html, given.json):
+        if path not in (None, "-"):
+            finding.save(path, title=Path(given.file).name)
+            print(f"written: {path}", file=out)
     return 0 if finding.meets(given.require) else 1
 
 

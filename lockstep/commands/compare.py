@@ -1,7 +1,9 @@
 """``lockstep compare``: train side by side, on the same weights and batches, and compare every step bit for bit."""
 
 import argparse
+import shlex
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from lockstep.commands.checkpoints import add_checkpoints, checkpoints_for
@@ -38,6 +40,7 @@ def add(commands: Any) -> None:
     compare.add_argument(
         "--pictures", metavar="FOLDER", help="draw the losses, and what each side gets wrong on the test set (needs matplotlib)"
     )
+    compare.add_argument("--tensorboard", metavar="FOLDER", help="write the curves for TensorBoard, a run for each side")
     compare.set_defaults(run=run)
 
 
@@ -81,7 +84,7 @@ def run(given: argparse.Namespace) -> int:
     for side in sides:
         side.check(model, train)
     check_outputs(given)
-    from lockstep import pictures
+    from lockstep import pictures, tensorboard
     from lockstep.stand import identity_of
     from shared.batches import plan_of
     from shared.feed import feed
@@ -89,11 +92,13 @@ def run(given: argparse.Namespace) -> int:
 
     if given.pictures is not None:
         pictures.check(given.pictures)
+    names = [side.name for side in sides]
+    if given.tensorboard is not None:
+        tensorboard.check(given.tensorboard, names)
     checkpoints = None
     if given.checkpoint is not None or given.resume or given.every != "epoch":
         rows = feed(data, model, train)
         plan = plan_of(None, len(rows.x), train.batch_size, train.seed, train.shuffle)
-        names = [side.name for side in sides]
         checkpoints = checkpoints_for(given, identity_of(model, train, rows, plan, names), train.epochs)
 
     with quiet_import():
@@ -105,11 +110,14 @@ def run(given: argparse.Namespace) -> int:
 
     out = sys.stderr if given.json == "-" else sys.stdout
     ends: dict[str, Any] = {}  # side -> its logits on the test set at the end of the last epoch
-    with Table(data, model, train, [side.name for side in sides], out) as table:
+    board = nullcontext() if given.tensorboard is None else tensorboard.Board(given.tensorboard, names)
+    with Table(data, model, train, names, out) as table, board as runs:
 
         def progress(moment: Any, tallies: Any) -> None:
+            if runs is not None:
+                runs.see(moment)
             if isinstance(moment[-1], EpochRecord) and data.x_test is not None:
-                ends.update({side.name: record.predictions for side, record in zip(sides, moment, strict=True)})
+                ends.update({name: record.predictions for name, record in zip(names, moment, strict=True)})
             table.progress(moment, tallies)
 
         kept = {"checkpoint": checkpoints, "resume": given.resume}
@@ -118,6 +126,8 @@ def run(given: argparse.Namespace) -> int:
     if given.pictures is not None:
         for path in pictures.draw(given.pictures, data, report.histories, ends):
             print(f"written: {path}", file=out)
+    if given.tensorboard is not None:
+        print(f"written: {given.tensorboard}, to be seen with: tensorboard --logdir {shlex.quote(given.tensorboard)}", file=out)
     for path in (given.html, given.json):
         if path == "-":
             sys.stdout.write(report.to_json())

@@ -5,11 +5,9 @@ import json
 import sys
 from typing import Any
 
-from lockstep.commands.compare import add_training, specs_of
-from lockstep.commands.terminal import check_outputs, data_of, quiet_import
+from lockstep.commands.nets import OPTIONS, specs, trainers
+from lockstep.commands.terminal import check_outputs, quiet_import
 
-# how the net without --weights is trained: as lockstep train does it, with these options; the signs need longer than 40 epochs
-OPTIONS = {"digits": [], "signs": ["--epochs", "100", "--learning-rate", "0.001"]}
 SCHEMA = 1  # of the JSON document, see docs/predict-schema.md
 
 
@@ -33,41 +31,22 @@ def add(commands: Any) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Exit status: 0."""
-    from shared.data.card import DataCard
     from shared.data.own import rows_of
-    from shared.weights import read_specs
 
     check_outputs(given)
-    data = None
-    if given.weights is not None:
-        model, train, card = read_specs(given.weights)
-    else:
-        data = data_of(given)
-        model, train = specs_of(_asked(given.data), data)
-        card = DataCard.of(data)
+    data, model, train, card = specs(given)
     rows = rows_of(given.pictures, card, model.inputs)
 
     with quiet_import():
         from lockstep.environment import environment
 
         environment()  # loads TensorFlow and Keras
-    import highlevel
-    import lowlevel
-    from lockstep.kept import trained
-    from lockstep.prediction import answers, printable
+    from lockstep.prediction import answers
     from lockstep.report.report import finite
     from shared.files import write_whole
 
     out = sys.stderr if given.json == "-" else sys.stdout
-    high = highlevel.Trainer(model, train)
-    if data is None:
-        low = lowlevel.Trainer(model, train)
-        for trainer in (low, high):
-            trainer.load(given.weights)
-        print(f"net:   trained on {printable(card.name) or 'unnamed data'}, read from {given.weights!r}", file=out)
-    else:
-        low = trained(data, model, train, lambda line: print(line, file=out, flush=True))
-        high.load(low.weights())
+    low, high = trainers(given, data, model, train, card, out)
     found = answers(given.pictures, card.classes, rows, low, high)
     for answer, row in zip(found, rows, strict=True):
         print(answer, file=out)
@@ -89,11 +68,3 @@ def run(given: argparse.Namespace) -> int:
             write_whole(given.json, text)
             print(f"written: {given.json}", file=out)
     return 0
-
-
-def _asked(data: str) -> argparse.Namespace:
-    """The arguments of the ``lockstep train`` that makes the net without --weights."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("data")
-    add_training(parser)
-    return parser.parse_args([data, *OPTIONS[data]])

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 from lockstep.divergence import Divergence, Gaps, Tally, ulp_text
 from lockstep.floor import Floor
 from lockstep.verdict import VERDICTS, Judgement
+from shared.data import Dataset
+from shared.data.card import DataCard
 from shared.errors import InputError
 from shared.feed import Feed
 from shared.files import write_whole
@@ -96,6 +99,28 @@ class Outcome:
         return f"{line}, {self.test_errors} of {self.test_rows:,} test rows wrong {share}"
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What the sides' trained nets say of the test set.
+
+    ``labels``: the true classes by number (n,). ``predicted``: side -> the classes that it says (n,). ``pictures``: the rows as
+    upright pictures (n, height, width[, channels]), bytes or floats from 0 to 1; None where rows are no pictures.
+    """
+
+    labels: np.ndarray
+    predicted: dict[str, np.ndarray]
+    pictures: np.ndarray | None
+
+    @classmethod
+    def of(cls, trainers: Mapping[str, Any], given: Feed, data: Any) -> "Answers | None":
+        """Asked of the trainers by the names of their sides; None without a test set, or where rows have no single class."""
+        if given.y_test is None or given.y_test.ndim != 1:
+            return None
+        predicted = {name: trainer.predict(given.x_test).argmax(axis=1) for name, trainer in trainers.items()}
+        shown = isinstance(data, Dataset) and data.image_shape is not None
+        return cls(given.y_test, predicted, data.images(data.x_test) if shown else None)
+
+
 def _wrong(trainer: Any, x: np.ndarray, y: np.ndarray, loss: str) -> tuple[float | None, int | None, int]:
     """Share of right answers, wrong rows, rows."""
     columns = trainer.model.outputs
@@ -122,6 +147,9 @@ class Report:
     outcomes: dict[str, Outcome]
     environment: dict[str, Any]
     seconds: float
+    answers: Answers | None = field(default=None, repr=False)
+    nets: dict[str, list[np.ndarray]] = field(default_factory=dict, repr=False)  # side -> its weights at the end
+    card: DataCard | None = None
 
     @property
     def worst(self) -> Pair:

@@ -1,7 +1,7 @@
-"""A layer is not trained, or only the last one is, or none.
+"""A layer is not trained, or only the last one is.
 
 A layer was left frozen after a transfer of weights, is missing in the list of variables, or gets no gradient since `.numpy()`,
-`tf.stop_gradient` or `detach()` cut it off. Where nothing at all moves, `apply_gradients` was forgotten or copies are updated.
+`tf.stop_gradient` or `detach()` cut it off. (A loop that updates nothing at all is another fault: `no-update`.)
 
 Instead: look for `None` among the gradients, and update every trainable weight.
 
@@ -29,14 +29,13 @@ def measure() -> Effect:
 
 
 def variants(replay):
-    """Where there are weights: all layers but the last, each layer, all layers."""
+    """Where there are several layers: all but the last, and each one."""
     groups = layers(replay)
-    if len(groups) > 2:
+    if len(groups) > 2:  # of two layers, all but the last is the first
         yield Variant({"kept": wrong}, "all layers but the last")
     if len(groups) > 1:
         for name, numbers in groups.items():
             yield Variant({"kept": staying(numbers)}, f"layer {name}")
-    yield Variant({"kept": lambda self: list(range(len(self.trainable)))}, "no layer is trained")
 
 
 def staying(numbers: list[int]):

@@ -74,6 +74,9 @@ class Uniform(_Range):
 
     Raises:
         InputError: unless low < high, both finite.
+
+    >>> 0.1 <= Uniform(0.1, 0.5).rvs(random_state=0) <= 0.5
+    True
     """
 
     kind: ClassVar[str] = "uniform"

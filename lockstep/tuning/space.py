@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from lockstep.tuning.samplers import Choice, IntUniform, LogUniform, OneMinusLogUniform, Sampler, sampler_of
-from shared.spec import DropoutSpec, InverseTimeDecaySpec, L1L2Spec, LayerSpec, ModelSpec, TrainSpec, require
+from shared.spec import InverseTimeDecaySpec, L1L2Spec, ModelSpec, TrainSpec, require
 from shared.spec.rules import shown
 from shared.spec.train import OPTIMIZER_FIELDS
 
@@ -127,13 +127,5 @@ def _net(draw: dict[str, Any], inputs: int, classes: int) -> ModelSpec:
     right = isinstance(layers, int) and not isinstance(layers, bool) and 0 <= layers <= MOST_LAYERS
     require(right, rule, shown("layers", layers), "Use layers=IntUniform(1, 3).")
     penalty = L1L2Spec(l2=draw["l2"]) if "l2" in draw else None
-    given = {name: draw[name] for name in ("activation", "kernel_initializer", "dtype") if name in draw}
-    net = ModelSpec.mlp(inputs, *[draw.get("units", 25)] * layers, classes, kernel_regularizer=penalty, **given)
-    if "dropout" not in draw:
-        return net
-    stack: list[LayerSpec] = []
-    for place, layer in enumerate(net.layers, start=1):
-        stack.append(layer)
-        if place <= layers:
-            stack.append(DropoutSpec(rate=draw["dropout"], name=f"D{place}"))
-    return ModelSpec(inputs=inputs, layers=tuple(stack), dtype=net.dtype)
+    given = {name: draw[name] for name in ("activation", "kernel_initializer", "dropout", "dtype") if name in draw}
+    return ModelSpec.mlp(inputs, *[draw.get("units", 25)] * layers, classes, kernel_regularizer=penalty, **given)

@@ -74,6 +74,9 @@ def my_softmax(z: Array, axis: int = 0) -> Array:
     """``exp(z) / sum(exp(z))`` (S4): of a vector (N,), or of each column of (N, m).
 
     Of examples in rows, as Keras keeps them, ask for ``axis=1``. Keras: ``keras.activations.softmax``.
+
+    >>> my_softmax(np.array([1.0, 2.0, 3.0, 4.0])).round(2).tolist()
+    [0.03, 0.09, 0.24, 0.64]
     """
     ez = np.exp(z - np.max(z, axis=axis, keepdims=True))  # a common factor cancels, and this one keeps exp from overflowing
     return ez / ez.sum(axis=axis, keepdims=True)

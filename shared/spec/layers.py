@@ -73,6 +73,10 @@ class DenseSpec(LayerSpec):
 
     Raises:
         InputError: a field breaks its rule.
+
+    >>> DenseSpec(units=0, name="L1")
+    Traceback (most recent call last):
+    shared.errors.InputError: DenseSpec.units counts output columns, so it must be ...
     """
 
     CLASS_NAME: ClassVar[str] = "Dense"

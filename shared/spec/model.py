@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from shared.spec.layers import LAYERS, DenseSpec, L1L2Spec, LayerSpec, Shapes
+from shared.spec.layers import LAYERS, DenseSpec, DropoutSpec, L1L2Spec, LayerSpec, Shapes
 from shared.spec.rules import Json, count, identifier, one_of, read_kind, require, shown
 
 MOST_LAYERS = 1000  # a file of one kilobyte a layer should not have nets built that take minutes
@@ -64,25 +64,32 @@ class ModelSpec(Json):
         activation: str = "relu",
         kernel_initializer: str = "glorot_uniform",
         kernel_regularizer: L1L2Spec | None = None,
+        dropout: float | None = None,
         dtype: str = "float32",
     ) -> "ModelSpec":
         """A multi-layer perceptron: hidden layers with ``activation``, linear logits last, named L1, L2, ...
+
+        With ``dropout`` a Dropout of that rate follows each hidden layer, named D1, D2, ...
 
         >>> ModelSpec.mlp(400, 25, 15, 10).parameters
         10575
         """
         require(len(units) >= 1, "ModelSpec.mlp needs the units of each layer.", "none", "Use mlp(400, 25, 15, 10).")
-        layers = tuple(
-            DenseSpec(
-                units=number,
-                activation=activation if position < len(units) else "linear",
-                kernel_initializer=kernel_initializer,
-                kernel_regularizer=kernel_regularizer,
-                name=f"L{position}",
+        layers: list[LayerSpec] = []
+        for position, number in enumerate(units, start=1):
+            hidden = position < len(units)
+            layers.append(
+                DenseSpec(
+                    units=number,
+                    activation=activation if hidden else "linear",
+                    kernel_initializer=kernel_initializer,
+                    kernel_regularizer=kernel_regularizer,
+                    name=f"L{position}",
+                )
             )
-            for position, number in enumerate(units, start=1)
-        )
-        return cls(inputs=inputs, layers=layers, dtype=dtype)
+            if hidden and dropout is not None:
+                layers.append(DropoutSpec(rate=dropout, name=f"D{position}"))
+        return cls(inputs=inputs, layers=tuple(layers), dtype=dtype)
 
     def __str__(self) -> str:
         """The columns from layer to layer, ``400-25-15-10``; other layers than Dense by name."""

@@ -34,6 +34,11 @@ class TrainSpec(Json):
 
     Raises:
         InputError: a field breaks its rule, or belongs to another optimiser or loss.
+
+    >>> TrainSpec(optimizer="lion").beta_2
+    0.99
+    >>> TrainSpec.from_json(TrainSpec(epochs=40).to_json()) == TrainSpec(epochs=40)
+    True
     """
 
     optimizer: str = "adam"
