@@ -340,13 +340,14 @@ def main() -> None:
     readers = given[2:] or READERS
     keep = os.environ.get("FUZZ_KEEP")
     shares = [SHARES.get(kind, 1.0) for kind in readers]
+    counts = [round(files * share / sum(shares)) for share in shares[:-1]]
+    counts.append(files - sum(counts))
     began = time.monotonic()
     print("reader       files   loads  refusals  crashes  hangs  wrong  peak memory")
     with tempfile.TemporaryDirectory() as top:
         folder = Path(top)
         subprocess.run([sys.executable, __file__, "--sound", top], check=True, stderr=subprocess.DEVNULL)
-        for kind, share in zip(readers, shares, strict=True):
-            count = round(files * share / sum(shares))
+        for kind, count in zip(readers, counts, strict=True):
             ended, most = fuzz(kind, folder, seed, count, None if keep is None else Path(keep))
             figures = f"{ended['load']:>6}  {ended['refusal']:>8}  {ended['crash']:>7}  {ended['hang']:>5}  {ended['wrong']:>5}"
             print(f"{kind:<10} {count:>7}  {figures}  {most / 2**20:>7.0f} MiB", flush=True)

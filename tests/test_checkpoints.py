@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import h5py
@@ -171,11 +172,12 @@ def test_early_stopping_goes_on_waiting(wing, tmp_path):
     trainer, fit = stopping(wing, [early()])
     assert bits(trainer, fit(checkpoint=Checkpoints(tmp_path / "all", every=3, keep=99))) == expected
     paths = Checkpoints(tmp_path / "all").paths()
+    other = "low" if wing == "high" else "high"
     # while it waits, and the last: it has stopped, and nothing is put back yet
-    for path in (paths[-5], paths[-1]) if wing == "low" else (*paths[-9::2], paths[-1]):
-        for of in (wing, "low" if wing == "high" else "high"):
-            trainer, fit = stopping(of, [early(of)])
-            assert bits(trainer, fit(checkpoint=alone(path, tmp_path / "one"), resume=True)) == expected, (path.name, of)
+    tried = [(paths[-5], other), (paths[-1], wing)]
+    for path, of in tried if wing == "low" else product((*paths[-9::2], paths[-1]), (wing, other)):
+        trainer, fit = stopping(of, [early(of)])
+        assert bits(trainer, fit(checkpoint=alone(path, tmp_path / "one"), resume=True)) == expected, (path.name, of)
 
 
 def test_a_memory_is_numbers_and_weights_and_nothing_else():
@@ -207,7 +209,7 @@ def test_a_list_is_remembered_once(tmp_path):
 # ---------------------------------------------------------------------------------------------------- when and how many
 
 
-@BOTH
+@LOW_QUICKLY
 @pytest.mark.parametrize(
     ("every", "keep", "kept"),
     [
@@ -238,7 +240,8 @@ def test_a_training_of_more_epochs_begins_with_that_of_fewer(tmp_path):
         lowlevel.Trainer(SMALL, TRAIN).fit(DATA, checkpoint=tmp_path, resume=True)
 
 
-@LOW_QUICKLY
+@pytest.mark.long
+@BOTH
 def test_a_second_fit_has_checkpoints_of_its_own(wing, tmp_path):
     expected = WINGS[wing].Trainer(SMALL, TRAIN)
     expected.fit(DATA)
@@ -307,7 +310,7 @@ OTHERS = {
 }
 
 
-@BOTH
+@LOW_QUICKLY
 @pytest.mark.parametrize("word", OTHERS)
 def test_another_training_is_refused(wing, word, kept):
     given = {"model": SMALL, "train": TRAIN, "data": DATA, "validation_data": TEST, "jit_compile": False, "plan": None} | OTHERS[
