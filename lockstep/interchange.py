@@ -22,8 +22,8 @@ import highlevel
 import lowlevel
 from lockstep.divergence import gap, ulp_text
 from shared.errors import InputError
+from shared.extras import needed
 from shared.feed import feed
-from shared.formats.extra import extra
 from shared.formats.keras_file import is_archive
 from shared.formats.targets import TARGETS
 from shared.spec import (
@@ -81,7 +81,7 @@ def served(path: str | Path, x: np.ndarray) -> np.ndarray:
 
 def by_onnx_runtime(path: str | Path, x: np.ndarray) -> np.ndarray:
     """Logits of an ONNX file, by ONNX Runtime on the CPU; InputError without the extra."""
-    with extra("onnxruntime", "Running an ONNX file"):
+    with needed("onnxruntime", "export", "Running an ONNX file"):
         import onnxruntime
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return session.run(["logits"], {"x": x})[0]

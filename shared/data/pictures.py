@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.errors import InputError
+from shared.extras import needed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -81,13 +82,8 @@ def _colours(image: "Image", pillow: Any) -> "Image":
 
 def _pillow() -> tuple[Any, Any]:
     """The modules ``PIL.Image`` and ``PIL.ImageOps``, or InputError."""
-    try:
+    with needed("Pillow", "pictures", "Reading a picture"):
         from PIL import Image, ImageOps
-    except ImportError as error:
-        raise InputError(
-            "Pictures are read with Pillow, an optional extra. Received: an environment without it. "
-            "Install it with: pip install 'keras-lockstep[pictures]'"
-        ) from error
     return Image, ImageOps
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.formats.extra import extra
+from shared.extras import needed
 from shared.spec import ActivationSpec, BatchNormalizationSpec, DenseSpec, ModelSpec
 
 OPSET, FORMAT = 17, 8
@@ -23,7 +23,7 @@ def library() -> Any:
     Raises:
         InputError: it is not installed.
     """
-    with extra("onnx", "ONNX export"):
+    with needed("onnx", "export", "ONNX export"):
         import onnx
     return onnx
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from shared.errors import InputError
-from shared.formats.extra import extra
+from shared.extras import needed
 from shared.spec import ModelSpec
 
 MAX_HEADER = 2**20  # bytes; a tensor takes about 100, and the specs a few thousand
@@ -28,7 +28,7 @@ def library() -> Any:
     Raises:
         InputError: it is not installed.
     """
-    with extra("safetensors", "A .safetensors file"):
+    with needed("safetensors", "export", "A .safetensors file"):
         import safetensors.numpy
     return safetensors
 

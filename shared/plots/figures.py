@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import InputError
+from shared.extras import needed
 from shared.files import write_together
 
 if TYPE_CHECKING:
@@ -18,13 +19,8 @@ if TYPE_CHECKING:
 
 def figure(width: float, height: float) -> "Figure":
     """An empty figure of ``width`` x ``height`` inches; InputError where matplotlib is missing."""
-    try:
+    with needed("matplotlib", "plot", "Drawing a picture"):
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            "Pictures are drawn with matplotlib, an optional extra. Received: an environment without it. "
-            "Install it with: pip install 'keras-lockstep[plot]'"
-        ) from error
     return Figure(figsize=(width, height), layout="constrained")
 
 
