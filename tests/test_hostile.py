@@ -214,6 +214,13 @@ def shuffled_after(file):
     h5py.h5d.create(file.id, KERNEL.encode(), h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((6, 5)), made)
 
 
+def short(file):
+    """A piece from which less comes out than it should have: HDF5 would fill up with whatever lies in memory."""
+    del file[KERNEL]
+    file.create_dataset(KERNEL, shape=(6, 5), dtype="f4", chunks=(6, 5), compression="gzip")
+    file[KERNEL].id.write_direct_chunk((0, 0), zlib.compress(bytes(8)))
+
+
 KERNEL = "layers/dense/vars/0"
 FILES = {
     "external link": (linked(KERNEL, h5py.ExternalLink("other.h5", "/x")), "external link"),
@@ -226,6 +233,7 @@ FILES = {
     "unfolding bomb": (unfolding(1), "A piece of"),
     "bomb within a bomb": (unfolding(2), "packed once"),
     "packed, then shuffled": (shuffled_after, "packed once"),
+    "short piece": (short, "A piece of"),
     "objects": (put(KERNEL, shape=(6, 5), dtype=h5py.string_dtype()), "floats"),
     "an array for a group": (put("layers/dense", data=np.zeros(3)), "layers/dense"),
     "slots by link": (linked("optimizer/vars/3", h5py.SoftLink("/layers")), "soft link"),

@@ -9,8 +9,8 @@ numbers or text, known compression, and a byte cap worked out from the shape bef
         pictures = file.array("train_set_x", kinds="u", max_bytes=2**30)
 
 Whatever is wrong with a file ends in an InputError of one line that names the file.  The guard covers what the
-format allows, and unpacks compressed pieces once by itself, since the HDF5 library would not ask whether they grow
-beyond the size that the file gives for them.  It is no shield against mistakes inside that library.
+format allows, and unpacks compressed pieces once by itself, since the HDF5 library would not ask whether they have
+the size that the file gives for them.  It is no shield against mistakes inside that library.
 """
 
 import math
@@ -354,22 +354,26 @@ class GuardedFile:
                 "Write the values, or a smaller array.",
             )
         if chunk:
-            self._check_pieces(name, dataset, made, chunk + PIECE_SLACK)
+            self._check_pieces(name, dataset, made, chunk)
 
-    def _check_pieces(self, name: str, dataset: h5py.Dataset, made: h5py.h5p.PropDCID, most: int) -> None:
-        """Refuse a piece that takes, packed or unpacked, more than ``most`` bytes: HDF5 makes room for whatever comes out."""
+    def _check_pieces(self, name: str, dataset: h5py.Dataset, made: h5py.h5p.PropDCID, size: int) -> None:
+        """Refuse a piece that has not ``size`` bytes when it is unpacked: HDF5 makes room for whatever comes out, and where less
+        comes out than there should, the rest is whatever lay in memory."""
         codes = [self._attempt(name, made.get_filter, index)[0] for index in range(self._attempt(name, made.get_nfilters))]
         pieces: list[h5d.StoreInfo] = []
         self._attempt(name, dataset.id.chunk_iter, pieces.append)
         limit = self.path.stat().st_size
         for piece in pieces:
-            fits = piece.size <= min(most, limit)
-            gzip = h5z.FILTER_DEFLATE in codes and not piece.filter_mask >> codes.index(h5z.FILTER_DEFLATE) & 1
-            if fits and gzip and piece.size * MAX_RATIO > BOMB_BYTES:  # a smaller one cannot become large
-                fits = _unfolds(self._attempt(name, dataset.id.read_direct_chunk, piece.chunk_offset)[1], most)
-            if not fits:
+            used = {code for at, code in enumerate(codes) if not piece.filter_mask >> at & 1}
+            found = piece.size if piece.size <= min(size + PIECE_SLACK, limit) else size + PIECE_SLACK + 1
+            if found == piece.size and used & _PACKERS:
+                packed = self._attempt(name, dataset.id.read_direct_chunk, piece.chunk_offset)[1]
+                found = (_gunzipped if h5z.FILTER_DEFLATE in used else _lzf_unpacked)(packed, size)
+            if not size <= found <= size + PIECE_SLACK:
                 raise self._error(
-                    f"A piece of {name!r} may have {most} bytes", f"more, in the piece at {piece.chunk_offset}", "Write it again."
+                    f"A piece of {name!r} must have {size} bytes",
+                    f"another size, in the piece at {piece.chunk_offset}",
+                    "Write it again.",
                 )
 
     def _check_heaps(self, name: str) -> None:
@@ -471,16 +475,30 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     )
 
 
-def _unfolds(packed: bytes, most: int) -> bool:
-    """Whether what zlib packed unfolds to at most so many bytes; nothing of it is kept. Damage is left to HDF5 to find."""
-    engine, size = zlib.decompressobj(), 0
+def _gunzipped(packed: bytes, size: int) -> int:
+    """How many bytes zlib unpacks, counted no further than is needed; nothing of it is kept. Damage is left to HDF5 to find."""
+    engine, found = zlib.decompressobj(), 0
     try:
-        while packed and not engine.eof and size <= most:
-            size += len(engine.decompress(packed, PIECE_SLACK))
+        while packed and not engine.eof and found <= size + PIECE_SLACK:
+            found += len(engine.decompress(packed, PIECE_SLACK))
             packed = engine.unconsumed_tail
     except zlib.error:
-        pass
-    return size <= most
+        return size
+    return found if engine.eof or found > size else size
+
+
+def _lzf_unpacked(packed: bytes, size: int) -> int:
+    """How many bytes LZF unpacks: a run of literals, or a length and a distance, one after the other. Damage is left to HDF5."""
+    at = found = 0
+    while at < len(packed) and found < size:
+        control = packed[at]
+        if control < 32:
+            at, found = at + control + 2, found + control + 1
+        else:
+            long = control >> 5 == 7
+            found += (control >> 5) + 2 + (packed[at + 1] if long and at + 1 < len(packed) else 0)
+            at += 3 if long else 2
+    return found
 
 
 def _parts(name: str) -> list[str]:
