@@ -438,9 +438,9 @@ def test_S3_02_remainder_dropped():
     assert (found["wrong batches of 31"], found["right batches of 31"]) == (0, 1)
 
     class Dropped(lowlevel.Trainer):
-        def _run_epoch(self, rows, plan, epoch, each_step):
+        def _run_epoch(self, rows, plan, *rest):
             full = plan.examples - plan.examples % plan.batch_size
-            yield from super()._run_epoch(rows, BatchPlan(full, plan.batch_size, shuffle=False), epoch, each_step)
+            yield from super()._run_epoch(rows, BatchPlan(full, plan.batch_size, shuffle=False), *rest)
 
     x, y, *_ = small_data()
     train = TrainSpec(epochs=1, batch_size=10, shuffle=False)
