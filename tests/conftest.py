@@ -1,6 +1,8 @@
 """What all tests share: quiet TensorFlow, small random data."""
 
 import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -27,3 +29,10 @@ def pytest_terminal_summary(terminalreporter):
     """Say in a line of its own where the pages could not be tested: a skipped test is easily overlooked."""
     if any(chromium.MISSING in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
         terminalreporter.write_line(f"page test not run: {chromium.MISSING} (looked for {', '.join(chromium.NAMES)})")
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    """Other processes, each for a few cases: XLA frees no program, and Linux gives a process 65,530 maps of memory."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=24) as pool:
+        yield pool
