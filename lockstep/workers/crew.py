@@ -26,8 +26,8 @@ PROGRAM = "import sys; from lockstep.workers.worker import main; sys.exit(main(s
 
 @dataclass(frozen=True)
 class Epoch:
-    """What the workers wrote down after one epoch: the figures, and the state's arrays of the first worker; ``alike`` says whether
-    all workers had figures and state in the same bits."""
+    """What the workers wrote down after one epoch: the figures, and the state's arrays of the first worker; ``alike`` says
+    whether all workers had figures and state in the same bits."""
 
     number: int
     figures: dict[str, float]
@@ -37,13 +37,16 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A training of ``workers`` local processes in a wing, ``"low"`` or ``"high"``; one trains alone, without a strategy."""
+    """A training of ``workers`` local processes in a wing, ``"low"`` or ``"high"``; one trains alone, without a strategy.
+
+    ``keep``: whether checkpoints are kept in the job's folder, from which a job that is to ``resume`` goes on.
+    """
 
     wing: str
     workers: int
     model: ModelSpec
     train: TrainSpec
-    checkpoint: Path | None = None
+    keep: bool = False
     resume: bool = False
 
     @property
@@ -52,24 +55,25 @@ class Job:
         return f"{self.wing}-level wing, {self.workers} workers" if self.workers > 1 else f"{self.wing}-level wing, one process"
 
     def run(self, given: Feed, folder: Path, progress: Callable[[int], None] = lambda epoch: None) -> list[Epoch]:
-        """Train; ``folder`` is new, and for the workers' files. ``progress`` is called with each epoch that the first has ended.
+        """Train; ``folder`` is for the workers' files. ``progress`` is called with how many epochs the first worker has ended.
 
         Raises:
             InputError: a worker ended before the training did.
         """
-        folder.mkdir()
+        folder.mkdir(parents=True, exist_ok=True)
         job = {"wing": self.wing, "model": self.model.to_json(), "train": self.train.to_json(), "resume": self.resume}
-        job |= {"checkpoint": None if self.checkpoint is None else str(self.checkpoint)}
+        job |= {"checkpoint": str(folder / "checkpoints") if self.keep else None}
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         arrays = {"x": given.x, "y": given.y, "x_test": given.x_test, "y_test": given.y_test}
-        np.savez(folder / "data.npz", **{name: array for name, array in arrays.items() if array is not None})
+        there: dict[str, Any] = {name: array for name, array in arrays.items() if array is not None}
+        np.savez(folder / "data.npz", **there)
         with self._started(folder) as crew:
             done = 0
             while any(one.poll() is None for one in crew) and not any(one.poll() for one in crew):
                 time.sleep(0.05)
-                for epoch in range(done, len(_notes(folder, 0))):
-                    progress(epoch + 1)
-                    done = epoch + 1
+                if len(_notes(folder, 0)) > done:
+                    done = len(_notes(folder, 0))
+                    progress(done)
             if any(one.poll() for one in crew):
                 raise self._lost(crew, folder)
         return list(self._epochs(folder))
@@ -102,17 +106,19 @@ class Job:
         else:
             number = next(number for number, one in enumerate(crew) if one.poll())
             how = f"which says: {_last_line(folder, number)}"
-        again = "Use --checkpoint DIR, and --resume after this." if self.checkpoint is None else "Run the same again with --resume."
+        again = "Run the same again with --resume." if self.keep else "Use --checkpoint DIR, and --resume after this."
         return InputError(
             f"All workers of a training must live to its end. Received: worker {number} of the {self.name}, {how}, "
             f"after {len(_notes(folder, 0))} epochs. {again}"
         )
 
     def _epochs(self, folder: Path) -> Iterator[Epoch]:
-        for notes in zip(*(_notes(folder, number) for number in range(self.workers)), strict=True):
-            with np.load(folder / f"state-{notes[0]['epoch']}.npz") as stored:
+        first, *others = (_notes(folder, number) for number in range(self.workers))
+        for number, note in sorted(first.items()):
+            with np.load(folder / f"state-{number}.npz") as stored:
                 state = [stored[name] for name in stored.files]
-            yield Epoch(notes[0]["epoch"], notes[0]["figures"], state, all(note == notes[0] for note in notes))
+            alike = all(other.get(number, note) == note for other in others)  # one that was killed may lack its last note
+            yield Epoch(number, note["figures"], state, alike)
 
 
 def _environments(workers: int) -> list[dict[str, str]]:
@@ -140,11 +146,12 @@ def _end(crew: Sequence[subprocess.Popen]) -> None:
             one.stdin.close()
 
 
-def _notes(folder: Path, number: int) -> list[dict[str, Any]]:
-    """What a worker has written down; a line that it is still writing is left for later."""
+def _notes(folder: Path, number: int) -> dict[int, dict[str, Any]]:
+    """What a worker has written down, by epoch; a line that it was writing when it ended, or still is, does not count."""
     path = folder / f"notes-{number}.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    notes = [json.loads(line) for line in lines if line.endswith("}\n")]
+    return {note["epoch"]: note for note in notes}
 
 
 def _last_line(folder: Path, number: int) -> str:

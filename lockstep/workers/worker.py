@@ -23,7 +23,7 @@ LIMIT = 600  # seconds in which a worker must start, and make each epoch
 
 
 def main(folder: str, number: int) -> int:
-    """Train as ``job.json`` in ``folder`` asks; the files are written there. Exit status: 0, or 2 with a line on standard error."""
+    """Train as ``job.json`` in ``folder`` asks; the files are written there. Returns 0; a refusal is a last line and status 2."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.alarm(LIMIT)  # the system ends the process, whatever TensorFlow waits for
     here = Path(folder)
@@ -60,7 +60,11 @@ def _train(job: dict[str, Any], here: Path, number: int) -> None:
     keep = None if job["checkpoint"] is None else Checkpoints(job["checkpoint"], tell=print)
     notes = _Notes(trainer, here, number)
     trainer.fit(
-        (data["x"], data["y"]), validation_data=validation, callbacks=[notes], checkpoint=keep, resume=bool(keep and job["resume"])
+        (data["x"], data["y"]),
+        validation_data=validation,
+        callbacks=[notes],
+        checkpoint=keep,
+        resume=bool(keep and job["resume"]),
     )
 
 
