@@ -27,7 +27,7 @@ from shared.checkpoints.keeper import Keeper
 from shared.data import Dataset, as_rows
 from shared.data.card import DataCard
 from shared.feed import Feed, batch, feed
-from shared.replicas import alone, check_fit, check_training
+from shared.replicas import alone, check_fit, check_shares, check_training
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec
 from shared.weights import checked, checked_state, specs_in
@@ -126,7 +126,8 @@ class Trainer:
         history, sink = records.start(record, self.execution, self.jit_compile)
         checkpoints, count = checkpoints_of(checkpoint, resume), self.train.epochs if epochs is None else epochs
         if self.strategy is not None:
-            check_fit(plan, distribution.replicas(self.strategy), checkpoints, sink is not None)
+            tests = 0 if given.x_test is None else len(given.x_test)
+            check_fit(plan, tests, distribution.replicas(self.strategy), checkpoints, sink is not None)
         keeping = Keeper(
             checkpoints, resume, self, given, plan, count, storage.arithmetic(self), distribution.chief(self.strategy)
         )
@@ -331,6 +332,7 @@ class Trainer:
     def evaluate(self, x: Any, y: Any, batch_size: int = INFERENCE_BATCH) -> tuple[float, float]:
         """Loss, and accuracy or mean absolute error. Keras: ``Model.evaluate``."""
         given = feed((x, y), self.model, self.train)
+        check_shares(len(given.x), batch_size, distribution.replicas(self.strategy))
         loss, accuracy = self._evaluate(given.x, given.y, batch_size)
         return float(loss), float(accuracy)
 

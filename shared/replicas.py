@@ -4,7 +4,7 @@ Each replica holds the whole net and gets an equal share of every batch. The gra
 replica makes the same step. What looks at a whole batch, or at the gradient of one, is therefore not offered here.
 """
 
-from shared.batches import BatchPlan
+from shared.batches import INFERENCE_BATCH, BatchPlan
 from shared.checkpoints import Checkpoints
 from shared.errors import InputError
 from shared.spec import ActivationSpec, DenseSpec, ModelSpec, TrainSpec, require
@@ -34,23 +34,32 @@ def check_training(model: ModelSpec, train: TrainSpec, execution: str, jit_compi
     require(execution == "graph" and not jit_compile, rule, shown, "Leave execution and jit_compile out.")
 
 
-def check_fit(plan: BatchPlan, replicas: int, checkpoints: Checkpoints | None, recorded: bool) -> None:
-    """Refuse what ``fit`` cannot do with so many replicas.
+def check_fit(plan: BatchPlan, tests: int, replicas: int, checkpoints: Checkpoints | None, recorded: bool) -> None:
+    """Refuse what ``fit`` cannot do with so many replicas; ``tests``: the rows on which it validates.
 
     Raises:
         InputError: a batch that cannot be shared out equally, checkpoints within an epoch, or a record of every step.
     """
-    sizes = {min(plan.batch_size, plan.examples), plan.examples % plan.batch_size or plan.batch_size}
-    odd = next((size for size in sorted(sizes) if size % replicas), None)
-    if odd is not None:
-        raise InputError(
-            f"Every batch, the last one too, is shared out equally among the replicas. Received: a batch of {odd} rows and "
-            f"{replicas} replicas. Use a batch size that they divide, and leave out {plan.examples % replicas} rows."
-        )
+    check_shares(plan.examples, plan.batch_size, replicas)
+    check_shares(tests, INFERENCE_BATCH, replicas)
     rule = "A training on replicas keeps a checkpoint at every epoch's end."
     every = None if checkpoints is None else checkpoints.every
     require(checkpoints is None or every == "epoch", rule, f"every={every!r}", 'Use every="epoch".')
     alone(None if not recorded else "record")
+
+
+def check_shares(rows: int, batch_size: int, replicas: int) -> None:
+    """Refuse batches that cannot be shared out equally: Keras would weigh unequal shares alike, and cannot evaluate them at all.
+
+    Raises:
+        InputError: there is such a batch.
+    """
+    odd = next((size for size in (min(batch_size, rows), rows % batch_size) if size % replicas), None)
+    if odd is not None:
+        raise InputError(
+            f"Every batch, the last one too, is shared out equally among the replicas. Received: a batch of {odd} of {rows} "
+            f"rows, and {replicas} replicas. Use a batch size that {replicas} divides, and leave out {rows % replicas} rows."
+        )
 
 
 def alone(strategy: object) -> None:

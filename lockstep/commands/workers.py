@@ -26,7 +26,7 @@ def compare_workers(given: argparse.Namespace, data: Any, model: Any, train: Any
     refused = ", ".join(option for option, there in asked.items() if there)
     if refused:
         raise InputError(f"With --workers both wings are compared after every epoch. Received: {refused}. Leave it out.")
-    check(model, train, len(feed(data, model, train).x), given.workers)
+    check(model, train, feed(data, model, train), given.workers)
     check_outputs(given)
     kept = checkpoints_of(None if given.checkpoint is None else Checkpoints(given.checkpoint), given.resume)
     if kept is not None:

@@ -16,7 +16,7 @@ from lockstep.verdict import VERDICTS, curves_agree
 from lockstep.workers.crew import Epoch, Job
 from shared.batches import BatchPlan
 from shared.errors import InputError
-from shared.feed import feed
+from shared.feed import Feed, feed
 from shared.records import History
 from shared.replicas import check_fit, check_training
 from shared.spec import ModelSpec, TrainSpec
@@ -98,7 +98,7 @@ class WorkersReport:
         )
 
 
-def check(model: ModelSpec, train: TrainSpec, examples: int, workers: int) -> None:
+def check(model: ModelSpec, train: TrainSpec, given: Feed, workers: int) -> None:
     """Refuse now what the workers would refuse later.
 
     Raises:
@@ -107,7 +107,8 @@ def check(model: ModelSpec, train: TrainSpec, examples: int, workers: int) -> No
     if not 2 <= workers <= MOST:
         raise InputError(f"--workers counts processes of this machine, from 2 to {MOST}. Received: {workers}. Use --workers 2.")
     check_training(model, train, "graph", False)
-    check_fit(BatchPlan(examples, train.batch_size), workers, None, recorded=False)
+    tests = 0 if given.x_test is None else len(given.x_test)
+    check_fit(BatchPlan(len(given.x), train.batch_size), tests, workers, None, recorded=False)
 
 
 def compare(
@@ -132,7 +133,7 @@ def compare(
         InputError: what cannot be trained so, or a worker that was lost.
     """
     given = feed(data, model, train)
-    check(model, train, len(given.x), workers)
+    check(model, train, given, workers)
     common: dict[str, Any] = {"model": model, "train": train, "keep": checkpoint is not None, "resume": resume}
     jobs = [Job(wing=wing, workers=count, **common) for wing, count in (("low", 1), ("low", workers), ("high", workers))]
     trained = []

@@ -81,12 +81,11 @@ class Job:
     @contextmanager
     def _started(self, folder: Path) -> Iterator[list[subprocess.Popen]]:
         """The workers at work. Whatever ends the block ends them; they end by themselves where this process is killed."""
-        environments = _environments(self.workers)
         with ExitStack() as stack:
             crew: list[subprocess.Popen] = []
             stack.callback(_end, crew)
             with deaf_children():
-                for number, environment in enumerate(environments):
+                for number, environment in enumerate(environments(self.workers)):
                     said = stack.enter_context((folder / f"said-{number}.txt").open("wb"))
                     command = [sys.executable, "-c", PROGRAM, str(folder), str(number)]
                     crew.append(subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=said, stderr=said))
@@ -121,7 +120,7 @@ class Job:
             yield Epoch(number, note["figures"], state, alike)
 
 
-def _environments(workers: int) -> list[dict[str, str]]:
+def environments(workers: int) -> list[dict[str, str]]:
     """The environment of each worker: ours, where to find our packages, and who the others are, at ports that are free now."""
     ours = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
     ours |= {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "TF_CPP_MIN_LOG_LEVEL": "3"}
