@@ -93,45 +93,47 @@ DEVICES = """
 import json, sys
 import tensorflow as tf
 
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+cpu, devices = tf.config.list_physical_devices("CPU")[0], int(sys.argv[1])
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(devices)])
 import numpy as np
 import highlevel, lowlevel
 from lockstep.divergence import absolute, gap
 from shared import DenseSpec, ExponentialDecaySpec, L1L2Spec, ModelSpec, TrainSpec
 
 generator = np.random.default_rng(3)
-x, y = generator.normal(size=(44, 12)), generator.integers(0, 5, 44)
+rows = 22 * devices
+x, y = generator.normal(size=(rows, 12)), generator.integers(0, 5, rows)
 falling = ExponentialDecaySpec(initial_learning_rate=0.01, decay_steps=5, decay_rate=0.5)
 punished = (
     DenseSpec(units=6, activation="relu", kernel_regularizer=L1L2Spec(l2=0.01), name="L1"),
     DenseSpec(units=5, name="L2"),
 )
 plain, model = ModelSpec.mlp(12, 6, 5), ModelSpec(inputs=12, layers=punished)
-common = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "seed": 5}
+common = {"epochs": 3, "batch_size": 4 * devices, "learning_rate": 0.01, "seed": 5}
 cases = {
     "adam": (plain, TrainSpec(**common), {}),
     "momentum": (model, TrainSpec(**common, optimizer="sgd", momentum=0.9), {"class_weight": {1: 2.0}}),
     "adamw": (
         plain,
         TrainSpec(**common | {"learning_rate": falling}, optimizer="adamw", weight_decay=0.1),
-        {"sample_weight": generator.uniform(size=44)},
+        {"sample_weight": generator.uniform(size=rows)},
     ),
 }
 found = {}
 for name, (model, train, given) in cases.items():
     low, high = (wing.Trainer(model, train, strategy=strategy) for wing in (lowlevel, highlevel))
     one = lowlevel.Trainer(model, train)
-    curves = [trainer.fit((x, y), validation_data=(x[:22], y[:22]), **given).history for trainer in (low, high, one)]
+    given |= {"validation_data": (x[: rows // 2], y[: rows // 2])}
+    curves = [trainer.fit((x, y), **given).history for trainer in (low, high, one)]
     states = [trainer.state() for trainer in (low, high, one)]
     pairs = list(zip([*states[0].weights, *states[0].slots], [*states[1].weights, *states[1].slots], strict=True))
     found[name] = {
         "ulp": max(gap(np.asarray(a), np.asarray(b))[1] for a, b in pairs),
-        "curves": curves[0] == curves[1],
+        "curves": max(abs(a / b - 1) for name in curves[0] for a, b in zip(curves[0][name], curves[1][name], strict=True)),
         "one": max(absolute(a, b) for a, b in zip(states[0].weights, states[2].weights, strict=True)),
         "moved": absolute(states[2].weights[0], lowlevel.Trainer(model, train).weights()[0]),
-        "predict": bool((low.predict(x) == high.predict(x)).all()) and low.predict(x).shape == (44, 5),
+        "predict": bool((low.predict(x) == high.predict(x)).all()) and low.predict(x).shape == (rows, 5),
         "losses": [curves[0]["loss"][-1], curves[2]["loss"][-1]],
     }
 print(json.dumps(found))
@@ -143,16 +145,18 @@ def environment():
 
 
 @pytest.mark.long
-def test_two_devices_have_equal_bits_in_both_wings_and_nearly_those_of_one():
+@pytest.mark.parametrize("devices", [2, 3])
+def test_devices_have_equal_bits_in_both_wings_and_nearly_those_of_one(devices):
     done = subprocess.run(
-        [sys.executable, "-c", DEVICES], env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=150
+        [sys.executable, "-c", DEVICES, str(devices)], env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=150
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert set(found) == {"adam", "momentum", "adamw"}
     for name, one in found.items():
         assert one["ulp"] == 0, name
-        assert one["curves"], name
+        # divided by 3 and multiplied again, a loss may differ in its last bits, unless a graph leaves both out
+        assert one["curves"] <= (0 if devices == 2 else 2**-22), name
         assert one["predict"], name
         assert one["one"] < 1e-6 < one["moved"], name
         assert one["losses"][0] == pytest.approx(one["losses"][1], abs=1e-6), name
