@@ -20,10 +20,13 @@ __all__ = ["Picture", "SideBySide", "picture", "side_by_side", "sliders"]
 
 # No colour of its own, so that it can be read on a light and on a dark page.
 _TABLE = "width:100%; table-layout:fixed; border-collapse:collapse"
-_CELL = "width:{share:.4g}%; text-align:left; vertical-align:top; padding:0.4em 0.8em; border:1px solid rgba(128,128,128,0.5)"
+_CELL = (
+    "width:{share:.4g}%; text-align:left; vertical-align:top; padding:0.4em 0.8em; "
+    "border:1px solid rgba(128,128,128,0.5); overflow-wrap:anywhere"
+)
 _CODE = (
-    "margin:0; padding:0; border:0; white-space:pre-wrap; word-break:normal; overflow-wrap:break-word; "
-    "font-family:monospace; font-size:85%; color:inherit; background:transparent"
+    "margin:0; padding:0; border:0; white-space:pre-wrap; word-break:normal; overflow-wrap:anywhere; "
+    "font-family:monospace; font-size:100%; color:inherit; background:transparent"
 )
 
 
@@ -39,11 +42,12 @@ class SideBySide:
 
     def _repr_html_(self) -> str:
         cell = _CELL.format(share=100 / len(self.columns))
-        headings = "".join(f'<th style="{cell}">{html.escape(heading)}</th>' for heading, _ in self.columns)
+        heads = "".join(f'<th scope="col" style="{cell}">{html.escape(heading)}</th>' for heading, _ in self.columns)
         sources = "".join(
             f'<td style="{cell}"><pre style="{_CODE}">{html.escape(source)}</pre></td>' for _, source in self.columns
         )
-        return f'<table class="side-by-side" style="{_TABLE}"><tr>{headings}</tr><tr>{sources}</tr></table>'
+        rows = f"<thead><tr>{heads}</tr></thead><tbody><tr>{sources}</tr></tbody>"
+        return f'<table class="side-by-side" style="{_TABLE}">{rows}</table>'
 
     def __str__(self) -> str:
         return "\n\n".join(f"{heading}\n{'-' * len(heading)}\n{source}" for heading, source in self.columns)

@@ -56,7 +56,8 @@
   without("[role=img], [role=region]", "no label", (node) => node.getAttribute("aria-label"));
   without("svg", "neither named nor hidden", (node) => node.getAttribute("role") || node.getAttribute("aria-hidden"));
   without("th", "no scope", (node) => node.scope);
-  without("table", "no headers", (node) => node.querySelector("th[scope=col]") && node.querySelector("tbody th[scope=row]"));
+  const named_rows = (table) => table.querySelectorAll("tbody tr").length < 2 || table.querySelector("tbody th[scope=row]");
+  without("table", "no headers", (node) => node.querySelector("th[scope=col]") && named_rows(node));
   without("section", "no heading", (node) => document.getElementById(node.getAttribute("aria-labelledby")));
   without("a", "leads nowhere", (node) => document.getElementById(node.getAttribute("href").slice(1)));
   without("button", "too small", (node) => Math.min(node.offsetWidth, node.offsetHeight) >= 44);

@@ -6,6 +6,8 @@ words.
 """
 
 import base64
+import html
+import json
 import os
 import re
 import subprocess
@@ -66,6 +68,26 @@ def gallery(folder):
     return page
 
 
+def lessons(folder):
+    """A page of what the lessons show: their pictures, with the words that they come with, and code side by side."""
+    shown = ""
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        outputs = [one for cell in json.loads(path.read_text("utf-8"))["cells"] for one in cell.get("outputs", [])]
+        shown += f"<h2>{path.stem.replace('_', ' ')}</h2>"
+        for data, words in ((one["data"], one["metadata"]) for one in outputs if "data" in one):
+            if "image/png" in data:
+                alt = html.escape(words["image/png"]["alt"])
+                shown += f'<p><img src="data:image/png;base64,{data["image/png"].strip()}" alt="{alt}"></p>'
+            shown += "".join(data.get("text/html", []))
+    page = folder / "lessons.html"
+    title = "<title>Lessons</title>"
+    style = ":root { color-scheme: light dark } body { background: Canvas; color: CanvasText } img { max-width: 100% }"
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width">{title}<style>{style}</style>'
+    body = f"<main><h1>Lessons</h1>{shown}</main><footer>What the notebooks show.</footer>"
+    page.write_text(f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>', encoding="utf-8")
+    return page
+
+
 def main(folder):
     """Render all; returns the exit status."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +101,8 @@ def main(folder):
                 said = done.communicate(timeout=600)[0]
             assert done.returncode in (0, 1), said
             found[name] = looked(browser, (folder / f"{name}.html").as_uri(), folder, name)
-        found["pictures"] = looked(browser, gallery(folder).as_uri(), folder, "pictures")
+        for name, page in (("pictures", gallery(folder)), ("lessons", lessons(folder))):
+            found[name] = looked(browser, page.as_uri(), folder, name)
         with lockstep(folder, "serve", "--port", "0") as server:
             try:
                 address = next(line.split()[1] for line in server.stdout if line.startswith("page:"))
