@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 
+from highlevel import distribution
 from shared.data.card import DataCard
 from shared.formats.progress import Progress
 from shared.weights import read_contents, written
@@ -13,6 +14,8 @@ __all__ = ["arithmetic", "read", "variables", "write"]
 
 def arithmetic(trainer) -> str:
     """Trainings in which this is equal round alike: XLA has its own order of operations, and so has Keras in eager code."""
+    if trainer.strategy is not None:  # parts are added up in an order of their own
+        return f"{distribution.replicas(trainer.strategy)} replicas"
     return "xla" if trainer.jit_compile else "keras eager" if trainer.execution == "eager" else "graph"
 
 
@@ -21,6 +24,7 @@ def variables(trainer) -> list[list[keras.Variable]]:
     layers = [layer for layer in trainer.network.layers if isinstance(layer, keras.layers.Dropout)]
     means = (trainer.network.metrics[0], trainer.metric)  # Keras's own running loss, and the metric that we gave it
     carried = [part for mean in means for part in (mean.total, mean.count)]
+    carried = carried if trainer.strategy is None else []  # to read them all replicas would have to be asked
     product = getattr(getattr(trainer.optimizer, "inner_optimizer", None), "_u_product", None)  # Keras loses track of it
     return [
         trainer.network.weights,

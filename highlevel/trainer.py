@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from highlevel import exports, losses, metrics, network, optimizers, storage
+from highlevel import distribution, exports, losses, metrics, network, optimizers, storage
 from highlevel.watch import Watch
 from shared import records
 from shared.answers import both, link
@@ -26,6 +26,7 @@ from shared.checkpoints.keeper import Keeper
 from shared.data import Dataset, as_rows
 from shared.data.card import DataCard
 from shared.feed import batch, feed
+from shared.replicas import alone, check_fit, check_shares, check_training
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec
 from shared.weights import checked, checked_state, specs_in
@@ -42,6 +43,11 @@ class Trainer:
         execution: ``"eager"`` (``run_eagerly``), ``"graph"`` (a step at a time), ``"epoch"`` (``steps_per_execution``), or
             ``"auto"``, which is ``"graph"``.
         jit_compile: True compiles with XLA, which rounds differently; ``"auto"`` is False.
+        strategy: a ``tf.distribute.MirroredStrategy`` (devices) or ``MultiWorkerMirroredStrategy`` (machines), the first thing of
+            TensorFlow that the process uses; each batch is shared out among its replicas. None trains alone.
+
+    Raises:
+        InputError: what replicas cannot train, with a strategy: see ``shared.replicas``.
 
     >>> from shared import ModelSpec, TrainSpec
     >>> trainer = Trainer(ModelSpec.mlp(4, 3, 2), TrainSpec(epochs=5))
@@ -50,21 +56,34 @@ class Trainer:
     (5, (4, 2))
     """
 
-    def __init__(self, model: ModelSpec, train: TrainSpec, *, execution: str = "auto", jit_compile: bool | str = "auto"):
-        self.model, self.train = model, train
+    def __init__(
+        self,
+        model: ModelSpec,
+        train: TrainSpec,
+        *,
+        execution: str = "auto",
+        jit_compile: bool | str = "auto",
+        strategy: tf.distribute.Strategy | None = None,
+    ):
+        self.model, self.train, self.strategy = model, train, strategy
         self.execution, self.jit_compile = resolve(execution, jit_compile, auto="graph")
-        self.network = network.build(model, train.seed)
-        self.loss = losses.get(train, model.variable_dtype)
-        self.optimizer = optimizers.get(train, model.dtype)
-        self.metric = metrics.get(train)
-        self.network.compile(
-            optimizer=self.optimizer,
-            loss=self.loss,
-            metrics=[self.metric],
-            run_eagerly=self.execution == "eager",
-            jit_compile=self.jit_compile,
-        )
-        self.optimizer.build(self.network.trainable_variables)
+        with distribution.scope(strategy):
+            if strategy is not None:
+                check_training(model, train, self.execution, self.jit_compile)
+            self.network = network.build(model, train.seed)
+            self.loss = losses.get(train, model.variable_dtype)
+            self.optimizer = optimizers.get(train, model.dtype)
+            self.metric = metrics.get(train)
+            self.network.compile(
+                optimizer=self.optimizer,
+                loss=self.loss,
+                metrics=[self.metric],
+                run_eagerly=self.execution == "eager",
+                jit_compile=self.jit_compile,
+            )
+            self.optimizer.build(self.network.trainable_variables)
+        # Keras 3.15 has no `fit` for several machines: see ``_Workers``
+        self.engine = _Workers(self.network, strategy) if distribution.machines(strategy) else self.network
         self.epoch = 0
         self.card = DataCard.numbered(model.outputs)
         self.stop_training = False
@@ -112,8 +131,15 @@ class Trainer:
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
         history, sink = records.start(record, self.execution, self.jit_compile)
         checkpoints, count = checkpoints_of(checkpoint, resume), self.train.epochs if epochs is None else epochs
-        with Keeper(checkpoints, resume, self, given, plan, count, storage.arithmetic(self)) as keeper:
+        if self.strategy is not None:
+            tests = 0 if given.x_test is None else len(given.x_test)
+            check_fit(plan, tests, distribution.replicas(self.strategy), checkpoints, sink is not None)
+        keeping = Keeper(
+            checkpoints, resume, self, given, plan, count, storage.arithmetic(self), distribution.chief(self.strategy)
+        )
+        with keeping as keeper, distribution.with_workers(self.strategy):
             point, self._point = self._point or Point.start(self.epoch), None
+            distribution.same_epoch(self.strategy, point.epoch)
             todo = point.epochs(count)
             plan.reach(todo.stop)
             self._watch_steps(sink is not None, given.y.shape[1:])
@@ -124,14 +150,15 @@ class Trainer:
             self._run_at_once(plan.steps if whole else 1)
             ours = [one for one in callbacks if not _of_keras(one)]
             keeping = _Keeping(self, history, callbacks, keeper, plan, todo, point)
-            self.network.fit(
-                _batches([part for part in (given.x, given.y, given.sample_weight) if part is not None], plan, todo, point.step),
+            weights, by_class = (given.sample_weight, given.class_weight) if self.strategy is None else (given.weights, None)
+            self.engine.fit(
+                _batches([part for part in (given.x, given.y, weights) if part is not None], plan, todo, point.step),
                 initial_epoch=todo.start,
                 epochs=todo.stop,
                 steps_per_epoch=plan.steps,
                 shuffle=False,
                 validation_data=None if given.x_test is None else _pipeline(INFERENCE_BATCH, given.x_test, given.y_test),
-                class_weight=given.class_weight,
+                class_weight=by_class,
                 callbacks=[
                     _Reporter(self, history, ours, sink, given.x_test, keeping),
                     *filter(_of_keras, callbacks),
@@ -143,6 +170,7 @@ class Trainer:
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> records.StepRecord:
         """One step on one batch of at most ``batch_size`` rows, watched. Keras: ``Model.train_on_batch``."""
+        alone(self.strategy)
         given = batch(x, y, self.model, self.train, sample_weight)
         self._watch_steps(True, given.y.shape[1:])
         self._run_at_once(1)
@@ -187,7 +215,7 @@ class Trainer:
         x = as_rows(x, self.model.inputs, self.model.variable_dtype)
         if len(x) == 0:  # Keras has no answer to no question
             return np.zeros((0, self.model.outputs), x.dtype)
-        return self.network.predict(_pipeline(batch_size, x), verbose=0).astype(x.dtype)
+        return self.engine.predict(_pipeline(batch_size, x), verbose=0).astype(x.dtype)
 
     def predict_proba(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
         """Probabilities on the outside of the net: softmax, rows (n, classes) with sum 1; of a binary loss the sigmoid, for one
@@ -204,7 +232,8 @@ class Trainer:
     def evaluate(self, x: Any, y: Any, batch_size: int = INFERENCE_BATCH) -> tuple[float, float]:
         """Loss, and accuracy or mean absolute error. Keras: ``Model.evaluate``."""
         given = feed((x, y), self.model, self.train)
-        loss, accuracy = self.network.evaluate(_pipeline(batch_size, given.x, given.y), verbose=0)
+        check_shares(len(given.x), batch_size, distribution.replicas(self.strategy))
+        loss, accuracy = self.engine.evaluate(_pipeline(batch_size, given.x, given.y), verbose=0)
         return float(loss), float(accuracy)
 
     # ------------------------------------------------------------------------------------------ weights and files
@@ -319,6 +348,60 @@ def _batches(parts: list[np.ndarray], plan: BatchPlan, epochs: range, begun: int
     return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(epoch).prefetch(tf.data.AUTOTUNE)
 
 
+class _Workers:
+    """``fit``, ``evaluate`` and ``predict`` on several machines, where those of Keras 3.15 fail before the first step.
+
+    The step is Keras's own ``train_step``: its layers, loss, metrics, and the optimiser, which adds the gradients up. The loop
+    around it is ours. Every machine reads all data and takes its share of each batch. See the trap ``workers-fail-in-fit``.
+    """
+
+    def __init__(self, network: keras.Sequential, strategy: tf.distribute.Strategy):
+        self.network = network
+        self._train, self._test = (
+            tf.function(lambda *batch, step=step: strategy.run(lambda: step(distribution.share(*batch))), autograph=False)
+            for step in (network.train_step, network.test_step)
+        )
+        self._logits = tf.function(lambda rows: network(rows, training=False), autograph=False)
+
+    def fit(self, batches, *, initial_epoch, epochs, steps_per_epoch, validation_data, callbacks, verbose, **_):
+        """As ``Model.fit``, of what our trainer asks of it."""
+        settings = {"verbose": verbose, "epochs": epochs, "steps": steps_per_epoch}
+        told = keras.callbacks.CallbackList(callbacks, add_progbar=verbose != 0, model=self.network, **settings)
+        self.network.stop_training = False
+        told.on_train_begin()
+        stream, logs = iter(batches), {}
+        for epoch in range(initial_epoch, epochs):
+            self.network.reset_metrics()
+            told.on_epoch_begin(epoch)
+            for step in range(steps_per_epoch):
+                told.on_train_batch_begin(step)
+                self._train(*next(stream))
+                told.on_train_batch_end(step)
+            logs = self._results()
+            if validation_data is not None:
+                loss, metric = self.evaluate(validation_data)
+                logs |= {f"val_{name}": value for name, value in zip(list(logs), (loss, metric), strict=True)}
+            told.on_epoch_end(epoch, logs)
+            if self.network.stop_training:
+                break
+        self.network.optimizer.finalize_variable_values(self.network.trainable_weights)
+        told.on_train_end(logs)
+
+    def evaluate(self, batches, verbose=0):
+        """As ``Model.evaluate``: loss and metric."""
+        self.network.reset_metrics()
+        for rows in batches:
+            self._test(*rows)
+        return list(self._results().values())
+
+    def predict(self, batches, verbose=0):
+        """As ``Model.predict``: logits; every machine computes all of them."""
+        return np.concatenate([self._logits(rows).numpy() for rows in batches])
+
+    def _results(self) -> dict[str, float]:
+        return {name: float(value) for name, value in self.network.get_metrics_result().items()}
+
+
 def _of_keras(callback: Any) -> bool:
     """Keras's own callbacks are handed to ``fit``; others are told by the reporter."""
     return isinstance(callback, keras.callbacks.Callback)
@@ -386,7 +469,8 @@ class _Keeping(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.begun + batch + 1  # Keras counts from 0 in every epoch
-        self.keeper.after_step(step)
+        if self.trainer.strategy is None:  # else workers would stop at different steps, and wait for each other
+            self.keeper.after_step(step)
         if self.begun and step == self.plan.steps and not self.model.stop_training:
             self.model.stop_training = self.cut = True
 

@@ -15,11 +15,15 @@ __all__ = ["Mean", "accuracy", "binary_accuracy", "get", "mean_absolute_error"]
 
 
 class Mean:
-    """``total / count``, kept in two variables so that a graph can update them. Keras: ``keras.metrics.Mean``."""
+    """``total / count``, kept in two variables so that a graph can update them. Keras: ``keras.metrics.Mean``.
+
+    Where there are several replicas, each adds up for itself, and whoever reads gets the sum of their sums.
+    """
 
     def __init__(self) -> None:
-        self.total = tf.Variable(0.0)
-        self.count = tf.Variable(0.0)
+        apart = {"synchronization": tf.VariableSynchronization.ON_READ, "aggregation": tf.VariableAggregation.SUM}
+        self.total = tf.Variable(0.0, **apart)
+        self.count = tf.Variable(0.0, **apart)
 
     def reset(self) -> None:
         """Forget the last epoch."""

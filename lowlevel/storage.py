@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
+from lowlevel import distribution
 from shared.data.card import DataCard
 from shared.formats.progress import Progress
 from shared.spec import ModelSpec, TrainSpec, slot_names
@@ -16,12 +17,15 @@ __all__ = ["arithmetic", "read", "variables", "write"]
 
 def arithmetic(trainer) -> str:
     """Trainings in which this is equal round alike: XLA has its own order of operations, and so has Keras in eager code."""
+    if trainer.strategy is not None:  # parts are added up in an order of their own
+        return f"{distribution.replicas(trainer.strategy)} replicas"
     return "xla" if trainer.jit_compile else "graph"
 
 
 def variables(trainer) -> list[list[tf.Variable]]:
     """All that the next step depends on, in the groups of ``shared.records.State``: weights, slots, seeds, carried."""
     means = [part for mean in (trainer.mean_loss, trainer.mean_metric) for part in (mean.total, mean.count)]
+    means = means if trainer.strategy is None else []  # to read them all replicas would have to be asked
     product = getattr(getattr(trainer.optimizer, "inner", None), "u_product", None)  # ``LossScaleOptimizer`` leaves it out
     return [
         trainer.network.weights,

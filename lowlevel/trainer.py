@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from lowlevel import exports, losses, metrics, network, optimizers, storage
+from lowlevel import distribution, exports, losses, metrics, network, optimizers, storage
 from lowlevel.watch import Watch
 from shared import records
 from shared.answers import both, link
@@ -27,6 +27,7 @@ from shared.checkpoints.keeper import Keeper
 from shared.data import Dataset, as_rows
 from shared.data.card import DataCard
 from shared.feed import Feed, batch, feed
+from shared.replicas import alone, check_fit, check_shares, check_training
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec
 from shared.weights import checked, checked_state, specs_in
@@ -42,6 +43,11 @@ class Trainer:
         train: how it is trained.
         execution: ``"eager"``, ``"graph"`` (a step at a time), ``"epoch"``, or ``"auto"``, which is ``"epoch"``.
         jit_compile: True compiles with XLA, which rounds differently; ``"auto"`` is False.
+        strategy: a ``tf.distribute.MirroredStrategy`` (devices) or ``MultiWorkerMirroredStrategy`` (machines), the first thing of
+            TensorFlow that the process uses; each batch is shared out among its replicas. None trains alone.
+
+    Raises:
+        InputError: what replicas cannot train, with a strategy: see ``shared.replicas``.
 
     >>> from shared import ModelSpec, TrainSpec
     >>> trainer = Trainer(ModelSpec.mlp(4, 3, 2), TrainSpec(epochs=5))
@@ -50,16 +56,27 @@ class Trainer:
     (5, (4, 2))
     """
 
-    def __init__(self, model: ModelSpec, train: TrainSpec, *, execution: str = "auto", jit_compile: bool | str = "auto"):
-        self.model, self.train = model, train
-        self.execution, self.jit_compile = resolve(execution, jit_compile, auto="epoch")
-        self.network = network.build(model, train.seed)
+    def __init__(
+        self,
+        model: ModelSpec,
+        train: TrainSpec,
+        *,
+        execution: str = "auto",
+        jit_compile: bool | str = "auto",
+        strategy: tf.distribute.Strategy | None = None,
+    ):
+        self.model, self.train, self.strategy = model, train, strategy
+        self.execution, self.jit_compile = resolve(execution, jit_compile, auto="epoch" if strategy is None else "graph")
+        with distribution.scope(strategy):
+            if strategy is not None:
+                check_training(model, train, self.execution, self.jit_compile)
+            self.network = network.build(model, train.seed)
+            self.optimizer = optimizers.get(train, model.dtype)
+            self.optimizer.build(self.network.trainable_weights)
+            self.mean_loss, self.mean_metric = metrics.Mean(), metrics.Mean()
         self.loss = losses.get(train, model.variable_dtype)
         self.reduction = losses.mean_over_batch
         self.metric = metrics.get(train)
-        self.optimizer = optimizers.get(train, model.dtype)
-        self.optimizer.build(self.network.trainable_weights)
-        self.mean_loss, self.mean_metric = metrics.Mean(), metrics.Mean()
         self.epoch = 0
         self.card = DataCard.numbered(model.outputs)
         self.stop_training = False
@@ -108,8 +125,15 @@ class Trainer:
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
         history, sink = records.start(record, self.execution, self.jit_compile)
         checkpoints, count = checkpoints_of(checkpoint, resume), self.train.epochs if epochs is None else epochs
-        with Keeper(checkpoints, resume, self, given, plan, count, storage.arithmetic(self)) as keeper:
+        if self.strategy is not None:
+            tests = 0 if given.x_test is None else len(given.x_test)
+            check_fit(plan, tests, distribution.replicas(self.strategy), checkpoints, sink is not None)
+        keeping = Keeper(
+            checkpoints, resume, self, given, plan, count, storage.arithmetic(self), distribution.chief(self.strategy)
+        )
+        with keeping as keeper, distribution.with_workers(self.strategy):
             point, self._point = self._point or Point.start(self.epoch), None
+            distribution.same_epoch(self.strategy, point.epoch)
             todo = point.epochs(count)
             plan.reach(todo.stop)
             self._watch_steps(sink is not None, given.y.shape[1:])
@@ -129,7 +153,8 @@ class Trainer:
                 for step, size in self._run_epoch(rows, plan, epoch, point.steps_of(epoch), reach):
                     if sink is not None and self._watch is not None:
                         sink(self._watch.record(epoch + 1, epoch * plan.steps + step, size))
-                    keeper.after_step(step)
+                    if self.strategy is None:  # else workers would stop at different steps, and wait for each other
+                        keeper.after_step(step)
                 logs = self._end_epoch(epoch, given, sink)
                 history.append(logs)
                 self.epoch = epoch + 1
@@ -146,6 +171,7 @@ class Trainer:
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> records.StepRecord:
         """One step on one batch of at most ``batch_size`` rows, watched. Keras: ``Model.train_on_batch``."""
+        alone(self.strategy)
         given = batch(x, y, self.model, self.train, sample_weight)
         self._watch_steps(True, given.y.shape[1:])
         self._reset_means()
@@ -166,7 +192,7 @@ class Trainer:
             objective = self._graph("objective", *goal) if tf.executing_eagerly() else self._objective
             example_losses, loss = objective(*goal)
             scaled = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, self.network.trainable_weights)
+        gradients = distribution.add_up(tape.gradient(scaled, self.network.trainable_weights))
         self.optimizer.apply(gradients, self.network.trainable_weights)
         self._measure(y, logits, loss)
         if self._watch is not None:
@@ -176,12 +202,13 @@ class Trainer:
     def _objective(self, y: tf.Tensor, logits: tf.Tensor, *sample_weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The losses of the examples (batch,), and the loss () that is minimised."""
         example_losses = self.loss(y, logits)
-        return example_losses, losses.total(self.reduction(example_losses, *sample_weight), self.network.penalties())
+        penalties = [distribution.scale(penalty) for penalty in self.network.penalties()]
+        return example_losses, losses.total(distribution.scale(self.reduction(example_losses, *sample_weight)), penalties)
 
     def _measure(self, y: tf.Tensor, logits: tf.Tensor, loss: tf.Tensor) -> None:
         """Add a batch to the running means."""
         count = tf.cast(tf.shape(logits)[0], tf.float32)
-        self.mean_loss.add(loss * count, count)
+        self.mean_loss.add(distribution.unscale(loss) * count, count)
         self.mean_metric.add(tf.reduce_sum(self.metric(y, logits)), count)
 
     def _reset_means(self) -> None:
@@ -244,10 +271,20 @@ class Trainer:
             # The number of rows stays open, as in `fit`: TensorFlow would turn the division by a known one into a product.
             counts = [tf.TensorSpec((), tf.int32)] * (3 if name == "steps" else 0)
             signature = counts + [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in rows]
+            method = getattr(self, f"_{name}")
             self._compiled[key] = tf.function(
-                getattr(self, f"_{name}"), input_signature=signature, jit_compile=self.jit_compile or None, autograph=False
+                method if self.strategy is None or name == "logits" else self._on_replicas(method),
+                input_signature=signature,
+                jit_compile=self.jit_compile or None,
+                autograph=False,
             )
         return self._compiled[key]
+
+    def _on_replicas(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """The method as every replica runs it, on its share of the rows."""
+        assert self.strategy is not None
+        run = self.strategy.run
+        return lambda *rows: run(lambda: method(*distribution.share(*rows)))
 
     # -------------------------------------------------------------------------------------------------- watching
 
@@ -295,6 +332,7 @@ class Trainer:
     def evaluate(self, x: Any, y: Any, batch_size: int = INFERENCE_BATCH) -> tuple[float, float]:
         """Loss, and accuracy or mean absolute error. Keras: ``Model.evaluate``."""
         given = feed((x, y), self.model, self.train)
+        check_shares(len(given.x), batch_size, distribution.replicas(self.strategy))
         loss, accuracy = self._evaluate(given.x, given.y, batch_size)
         return float(loss), float(accuracy)
 
@@ -311,7 +349,7 @@ class Trainer:
 
     def _test(self, x: tf.Tensor, y: tf.Tensor) -> None:
         logits = self.network(x)
-        self._measure(y, logits, losses.total(self.reduction(self.loss(y, logits)), self.network.penalties()))
+        self._measure(y, logits, self._objective(y, logits)[1])
 
     # ------------------------------------------------------------------------------------------ weights and files
 

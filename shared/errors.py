@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     The command line prints the message and ends with exit status 2.
     """
+
+
+class WorkerLost(InputError):
+    """Another worker of a training on several machines does not answer any more; those that are left cannot go on without it."""

@@ -202,6 +202,11 @@ BAD_INPUT = [
     (["good.h5", "--tensorboard", "/proc/runs"], "/proc/runs"),
     (["good.h5", "--tensorboard", "new/" + "x" * 300], "too long"),
     (["good.h5", "--tensorboard", "board"], "a run"),
+    (["digits", "--workers", "1"], "--workers 2"),
+    (["digits", "--workers", "3"], "3 replicas"),
+    (["digits", "--workers", "2", "--dtype", "mixed_float16"], "mixed_float16"),
+    (["digits", "--workers", "2", "--sides", "eager,keras", "--html", "report.html"], "--sides, --html"),
+    (["digits", "--workers", "2", "--resume"], "resume without checkpoint"),
 ]
 
 

@@ -11,6 +11,8 @@ from lockstep.commands.terminal import check_outputs, data_of, quiet_import
 
 VERDICTS = ("identical", "round-off", "alike", "different")  # as in lockstep.verdict, which the help cannot wait for
 
+SIDES = "epoch,keras"
+
 
 def add(commands: Any) -> None:
     """Describe the command's arguments."""
@@ -27,7 +29,7 @@ def add(commands: Any) -> None:
     compare.add_argument("--test", metavar="FILE.h5", help="the test set (default: test_X.h5 beside train_X.h5)")
     compare.add_argument(
         "--sides",
-        default="epoch,keras",
+        default=SIDES,
         metavar="A,B,...",
         help="two or more of numpy, tf1, tf2, tf2-graph, eager, graph, epoch, keras, graph-xla, epoch-xla (or xla), keras-xla; "
         "each is compared with the last (default: epoch,keras)",
@@ -35,6 +37,13 @@ def add(commands: Any) -> None:
     add_training(compare)
     add_require(compare)
     add_checkpoints(compare, "with it, Ctrl-C leaves one too")
+    compare.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="train with N processes of this machine in each wing, as machines of a cluster would, and compare the wings with "
+        "each other and with one process after every epoch",
+    )
     compare.add_argument("--html", metavar="FILE", help="write a report page")
     compare.add_argument("--json", metavar="FILE", help="write one JSON document; - is standard output")
     compare.add_argument(
@@ -78,6 +87,10 @@ def run(given: argparse.Namespace) -> int:
     """Exit status: 0 for the verdict asked for or a better one, 1 for a worse one."""
     data = data_of(given)
     model, train = specs_of(given, data)
+    if given.workers is not None:
+        from lockstep.commands.workers import compare_workers
+
+        return compare_workers(given, data, model, train)
     from lockstep.sides import sides_of
 
     sides = sides_of(given.sides)

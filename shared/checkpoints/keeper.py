@@ -11,7 +11,7 @@ from shared.checkpoints.identity import identity
 from shared.checkpoints.memory import memories_of, put_back
 from shared.checkpoints.point import Point
 from shared.checkpoints.sealed import Sealed
-from shared.checkpoints.session import Content, Session
+from shared.checkpoints.session import Content, Reader, Session
 from shared.feed import Feed
 from shared.records import History
 
@@ -27,6 +27,7 @@ class Keeper:
         trainer: has ``model``, ``train``, ``epoch``, ``state()`` and ``continue_from(point)``.
         epochs: how many are to be trained.
         arithmetic: what else decides the bits, beside the specs: see ``arithmetic`` in ``storage.py`` of the wings.
+        chief: whether this process writes; of several workers one does, and the others read what it has written.
     """
 
     def __init__(
@@ -38,12 +39,14 @@ class Keeper:
         plan: BatchPlan,
         epochs: int,
         arithmetic: str,
+        chief: bool = True,
     ) -> None:
         self.trainer, self.steps = trainer, plan.steps
         self._session: Session | None = None
         if checkpoints is not None:
             training = identity("training", trainer.model, trainer.train, given, plan, arithmetic=arithmetic)
-            self._session = Session(checkpoints, resume, training, plan.steps, epochs)
+            kind = Session if chief else Reader
+            self._session = kind(checkpoints, resume, training, plan.steps, epochs)
         self._first, self._history = 0, History()
         self._callbacks: Sequence[Any] = ()
 

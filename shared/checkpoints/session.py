@@ -75,3 +75,14 @@ class Session:
 
     def _where(self, epoch: int, step: int) -> str:
         return f"step {step} of {self.steps} in epoch {epoch + 1}" if step else f"epoch {epoch}"
+
+
+class Reader(Session):
+    """The session of a worker that leaves the writing to another: it holds nothing and writes nothing."""
+
+    def __enter__(self) -> "Reader":
+        self.checkpoints.check(self.resume)
+        return self
+
+    def look(self, epoch: int, step: int, content: Callable[[], Content], last: bool = False) -> None:
+        """Nothing is written here."""
