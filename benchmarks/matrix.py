@@ -102,15 +102,16 @@ def run_cell(folder: Path, cell: str) -> dict:
     except subprocess.CalledProcessError as error:
         return {"cell": cell, "expected": 0, "cases": [], "error": f"not installed: {_last(error.stderr)}"}
     path = os.pathsep.join(map(str, before))
-    command = [python, __file__, "--cell"]
-    try:
-        done = subprocess.run(
-            command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=LONGEST, check=False
-        )
-        out, error = done.stdout, _last(done.stderr) if done.returncode else None
-    except subprocess.TimeoutExpired as stopped:
-        out, error = (stopped.stdout or b"").decode(), f"stopped after {LONGEST} s"
-    head, *cases = [json.loads(line) for line in out.splitlines()] or [{}]
+    said = folder / f"{cell}.jsonl"
+    with said.open("w", encoding="utf-8") as out:
+        settings = {"env": {**os.environ, "PYTHONPATH": path}, "stdout": out, "stderr": subprocess.PIPE, "text": True}
+        try:
+            done = subprocess.run([python, __file__, "--cell"], timeout=LONGEST, check=False, **settings)
+            error = None if done.returncode == 0 else _last(done.stderr)
+        except subprocess.TimeoutExpired:
+            error = f"stopped after {LONGEST} s"
+    whole = [line for line in said.read_text(encoding="utf-8").splitlines() if line.endswith("}")]  # the last may be cut short
+    head, *cases = [json.loads(line) for line in whole] or [{}]
     if head and head["cell"] != cell:
         error = f"other versions were imported: {head['cell']}"
     expected = head.get("cases", [])

@@ -1,6 +1,7 @@
 """``lockstep search``: train a net for each of many random draws of the hyperparameters, and rank them."""
 
 import argparse
+import logging
 import sys
 import warnings
 from typing import Any
@@ -49,6 +50,8 @@ def run(given: argparse.Namespace) -> int:
         need_matplotlib()
     names = ("points", "fine", "wing", "workers", "scheduler", "epochs", "seed")
     search = Search(_space(given.space), data, **{name: getattr(given, name) for name in names})
+    if search.scheduler is not None:
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # of what goes wrong it writes pages; we a line
     from tqdm import tqdm
 
     out = sys.stderr if given.json == "-" else sys.stdout

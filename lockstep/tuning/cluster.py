@@ -63,7 +63,7 @@ def _connected(address: str) -> Iterator[Any]:
         client = Client(address, timeout=WAIT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"A scheduler must answer within {WAIT} seconds. Received: {_short(error)} at {address}. "
+            f"A scheduler must answer within {WAIT} seconds. Received: {error!s:.120}. "
             "Start one with 'dask scheduler', and give the address that it prints."
         ) from None
     with client:
@@ -101,9 +101,9 @@ def trained_there(
                 "A lost worker's point is trained by another one, but not without end. Received: a point whose workers were all "
                 "ended from outside, as systems do where memory runs out. Give the workers more memory."
             ) from None
-        except (CancelledError, CommClosedError) as error:
+        except (CancelledError, CommClosedError):
             raise InputError(
-                f"The scheduler must stay until the search ends. Received: {_short(error)} from {address}. Start both again."
+                f"The scheduler must stay until the search ends. Received: a lost connection to {address}. Start both again."
             ) from None
         finally:
             client.cancel([rows, *futures])  # whatever goes wrong, workers end with the point that they are at
@@ -133,8 +133,3 @@ def _trained_alike(wanted: dict[str, str], *task: Any) -> History:
 
 def _listed(some: dict[str, str], others: dict[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in some.items() if others.get(name) != version)
-
-
-def _short(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return f"{lines[0]:.120}" if lines else type(error).__name__
