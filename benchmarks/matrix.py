@@ -167,7 +167,7 @@ def main() -> None:
         run_cases()
         return
     if given.folder is None:
-        parser.error("name a FOLDER for the environments; they take 6 GB")
+        parser.error("name a FOLDER for the environments; they take 5 GB")
     given.folder.mkdir(parents=True, exist_ok=True)
     kept = given.folder / "results.json"
     results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}

@@ -51,7 +51,8 @@ def run(given: argparse.Namespace) -> int:
     names = ("points", "fine", "wing", "workers", "scheduler", "epochs", "seed")
     search = Search(_space(given.space), data, **{name: getattr(given, name) for name in names})
     if search.scheduler is not None:
-        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # of what goes wrong it writes pages; we a line
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # of what goes wrong they write pages; we a line
     from tqdm import tqdm
 
     out = sys.stderr if given.json == "-" else sys.stdout

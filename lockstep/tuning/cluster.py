@@ -43,6 +43,13 @@ def count_workers(address: str) -> int:
         InputError: Dask is missing, no scheduler or no worker answers in time, or one of them has no keras-lockstep.
     """
     with _connected(address) as client:
+        try:
+            client.wait_for_workers(1, timeout=WAIT)
+        except TimeoutError:
+            raise InputError(
+                f"A scheduler needs workers. Received: none within {WAIT} seconds at {address}. "
+                f"Start some with 'dask worker {address} --nthreads 1'."
+            ) from None
         # asked beforehand, with a function that all have: a worker that cannot read a task ends, and Dask waits for another
         found = {address: client.run_on_scheduler(find_spec, "lockstep"), **client.run(find_spec, "lockstep")}
         without = [where for where, spec in found.items() if spec is None]
@@ -56,7 +63,7 @@ def count_workers(address: str) -> int:
 
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
-    """A client of the scheduler, which has a worker."""
+    """A client of the scheduler."""
     with needed("dask[distributed]", "search", "A search on many machines"):
         from distributed import Client
     try:
@@ -67,13 +74,6 @@ def _connected(address: str) -> Iterator[Any]:
             "Start one with 'dask scheduler', and give the address that it prints."
         ) from None
     with client:
-        try:
-            client.wait_for_workers(1, timeout=WAIT)
-        except TimeoutError:
-            raise InputError(
-                f"A scheduler needs workers. Received: none within {WAIT} seconds at {address}. "
-                f"Start some with 'dask worker {address} --nthreads 1'."
-            ) from None
         yield client
 
 
