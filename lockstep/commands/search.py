@@ -51,7 +51,7 @@ def run(given: argparse.Namespace) -> int:
     names = ("points", "fine", "wing", "workers", "scheduler", "epochs", "seed")
     search = Search(_space(given.space), data, **{name: getattr(given, name) for name in names})
     if search.scheduler is not None:
-        for name in ("distributed", "distributed.client"):
+        for name in ("distributed", "distributed.client", "asyncio"):  # Dask leaves futures unread where it gives up
             logging.getLogger(name).setLevel(logging.CRITICAL)  # of what goes wrong they write pages; we a line
     from tqdm import tqdm
 
