@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from shared import Dataset
 from shared.spec import (
     ActivationSpec,
     BatchNormalizationSpec,
@@ -26,6 +27,26 @@ from shared.spec import (
 )
 
 ROWS, COLUMNS, CLASSES, EPOCHS = 23, 12, 5, 10
+
+
+def small_data(rows: int = 45, columns: int = COLUMNS, classes: int = CLASSES, seed: int = 7):
+    """Random rows and labels: (x, y, x_test, y_test)."""
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(rows + 20, columns))
+    y = generator.integers(0, classes, rows + 20)
+    return x[:rows], y[:rows], x[rows:], y[rows:]
+
+
+def data_for(train: TrainSpec):
+    """Rows with targets that fit the loss, and a test set where they are classes."""
+    x, y, x_test, y_test = small_data(ROWS)
+    if train.loss == "mean_squared_error":
+        return x, y / 4
+    if train.loss == "binary_crossentropy":
+        return x, y % 2
+    names = tuple("abcde")
+    return Dataset(x_train=x, y_train=y, x_test=x_test, y_test=y_test, classes=names, source="random rows", name="random")
+
 
 OPTIMIZERS = {
     "sgd": {"optimizer": "sgd", "learning_rate": 0.1},

@@ -7,16 +7,8 @@ from multiprocessing import get_context
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import chromium
-import numpy as np
 import pytest
-
-
-def small_data(rows: int = 45, columns: int = 12, classes: int = 5, seed: int = 7):
-    """Random rows and labels: (x, y, x_test, y_test)."""
-    generator = np.random.default_rng(seed)
-    x = generator.normal(size=(rows + 20, columns))
-    y = generator.integers(0, classes, rows + 20)
-    return x[:rows], y[:rows], x[rows:], y[rows:]
+from cases import small_data
 
 
 @pytest.fixture(scope="session")

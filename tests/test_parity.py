@@ -4,22 +4,17 @@ import dataclasses
 import math
 
 import pytest
-from cases import EPOCHS, GROWN, LONG, QUICK, ROWS, Case, Grown
-from conftest import small_data
+from cases import EPOCHS, GROWN, LONG, QUICK, ROWS, Case, Grown, data_for
 
 import lockstep
-from shared import Dataset, DenseSpec, ModelSpec, TrainSpec
+from shared import DenseSpec, ModelSpec, TrainSpec
 from shared.spec import ACTIVATIONS, DTYPES, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
 
 SIDES = {"plain": ("eager", "graph", "epoch", "keras"), "xla": ("graph-xla", "epoch-xla", "keras-xla")}
 
 
 def run(case: Case, arithmetic: str) -> None:
-    x, y, x_test, y_test = small_data(ROWS)
-    data = Dataset(
-        x_train=x, y_train=y, x_test=x_test, y_test=y_test, classes=tuple("abcde"), source="random rows", name="random"
-    )
-    report = lockstep.compare(case.model, case.train, data, sides=SIDES[arithmetic])
+    report = lockstep.compare(case.model, case.train, data_for(case.train), sides=SIDES[arithmetic])
     steps = -(-ROWS // case.batch) * EPOCHS
     for pair in report.pairs:
         assert (pair.steps, pair.epochs) == (steps, EPOCHS)
@@ -39,17 +34,6 @@ def run(case: Case, arithmetic: str) -> None:
 @pytest.mark.parametrize("case", QUICK, ids=str)
 def test_every_form_equals_fit(case, arithmetic):
     run(case, arithmetic)
-
-
-def data_for(train: TrainSpec):
-    """Rows with targets that fit the loss, and a test set where they are classes."""
-    x, y, x_test, y_test = small_data(ROWS)
-    if train.loss == "mean_squared_error":
-        return x, y / 4
-    if train.loss == "binary_crossentropy":
-        return x, y % 2
-    names = tuple("abcde")
-    return Dataset(x_train=x, y_train=y, x_test=x_test, y_test=y_test, classes=names, source="random rows", name="random")
 
 
 def identical(case: Grown, sides: tuple[str, ...], data=None) -> None:

@@ -641,6 +641,9 @@ BAD_INPUT = [
     (["good.h5", "--points", "1", "--fine"], "points=1"),
     (["good.h5", "--points", str(10**12)], "points=1000000000000"),
     (["good.h5", "--workers", "0"], "workers=0"),
+    (["good.h5", "--scheduler", "127.0.0.1:8786"], "127.0.0.1:8786"),
+    (["good.h5", "--scheduler", "tcp://one\ntwo:1"], "tcp://one"),
+    (["good.h5", "--scheduler", "tcp://127.0.0.1:8786", "--workers", "2"], "workers=2"),
     (["good.h5", "--epochs", "0"], "epochs=0"),
     (["good.h5", "--seed", "-1"], "seed=-1"),
     (["good.h5", "--seed", str(2**31)], "seed=2147483648"),
@@ -671,8 +674,8 @@ def ended(folder):
 def test_help_names_every_option_and_waits_for_nothing(ended):
     status, out, err, loaded = ended["search", "--help"]
     assert (status, err, loaded) == (0, "", [])
-    for option in ("--wing", "--points", "--workers", "--seed", "--epochs", "--fine", "--space", "--json", "--picture"):
-        assert option in out
+    for option in ["wing", "points", "workers", "scheduler", "seed", "epochs", "fine", "space", "json", "picture"]:
+        assert f"--{option}" in out
 
 
 @pytest.mark.parametrize("arguments", BAD_USE, ids=" ".join)

@@ -1,6 +1,7 @@
 """``lockstep search``: train a net for each of many random draws of the hyperparameters, and rank them."""
 
 import argparse
+import logging
 import sys
 import warnings
 from typing import Any
@@ -25,6 +26,9 @@ def add(commands: Any) -> None:
     search.add_argument("--points", type=int, default=20, metavar="N", help="how many draws (default: 20)")
     search.add_argument("--fine", action="store_true", help="then draw as many again close around the best quarter")
     search.add_argument("--workers", type=int, default=1, metavar="N", help="processes that train at a time (default: 1)")
+    search.add_argument(
+        "--scheduler", metavar="tcp://HOST:PORT", help="a Dask scheduler whose workers train, on any machines (extra: search)"
+    )
     search.add_argument("--epochs", type=int, default=5, metavar="N", help="epochs of each net (default: 5)")
     search.add_argument("--seed", type=int, default=0, metavar="N", help="fixes draws, weights and batches (default: 0)")
     search.add_argument("--space", metavar="FILE.json", help="what is drawn, and from which ranges (default: the course's)")
@@ -44,8 +48,11 @@ def run(given: argparse.Namespace) -> int:
 
     if given.picture is not None:
         need_matplotlib()
-    names = ("points", "fine", "wing", "workers", "epochs", "seed")
+    names = ("points", "fine", "wing", "workers", "scheduler", "epochs", "seed")
     search = Search(_space(given.space), data, **{name: getattr(given, name) for name in names})
+    if search.scheduler is not None:
+        for name in ("distributed", "distributed.client", "asyncio"):  # Dask leaves futures unread where it gives up
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # of what goes wrong they write pages; we a line
     from tqdm import tqdm
 
     out = sys.stderr if given.json == "-" else sys.stdout
@@ -60,9 +67,10 @@ def run(given: argparse.Namespace) -> int:
     write(f"space:  {_indented(search.space)}")
     total = search.points * (2 if search.fine else 1)
     works = "1 worker" if search.workers == 1 else f"{search.workers} workers"
+    works += f" of {search.scheduler}" if search.scheduler else ""
     write(f"search: {total} points, {search.epochs} epochs each, {search.wing}-level wing, {works}, seed {search.seed}\n")
     write(heading(search.space))
-    if search.workers == 1:
+    if search.workers == 1 and search.scheduler is None:
         with quiet_import():
             trainer_of(search.wing)
     bar = tqdm(total=total, unit="point", disable=not sys.stderr.isatty(), leave=False)

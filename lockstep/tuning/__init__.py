@@ -1,7 +1,8 @@
 """Tuning: draw hyperparameters at random, train a net for each draw, look closer where it went well.
 
 Reading order: ``samplers`` (on which scale a number is drawn), ``space`` (all of them together), ``run`` (the search itself),
-``worker`` (one net in a process of its own), ``result``, ``picture``; ``panda`` (one net, watched while it trains).
+``worker`` (one net in a process of its own), ``cluster`` (on other machines), ``result``, ``picture``; ``panda`` (one net,
+watched while it trains).
 Source: S1, hyperparameter tuning.
 """
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lockstep.tuning.cluster import check_address, count_workers, trained_there
 from lockstep.tuning.held import hold_out
 from lockstep.tuning.result import Point, SearchResult, ranking
 from lockstep.tuning.space import Space, specs_of
@@ -32,6 +33,7 @@ class Search:
         fine: bool = False,
         wing: str = "low",
         workers: int = 1,
+        scheduler: str | None = None,
         epochs: int = 5,
         seed: int = 0,
         validation: float = 0.2,
@@ -43,10 +45,17 @@ class Search:
             _count(name, count, least)
         _count("seed", seed, 0)
         check_wing(wing)
+        if scheduler is not None:
+            check_address(scheduler)
+            rule = "A scheduler has workers of its own; workers counts those of this machine."
+            require(workers == 1, rule, f"{shown('workers', workers)} and a scheduler", "Leave one of them out.")
         self.points, self.fine, self.wing, self.workers, self.epochs, self.seed = points, fine, wing, workers, epochs, seed
         self.split = hold_out(data, validation, seed)
         self._generator = np.random.RandomState(seed)  # our own; scikit-learn's engine takes this kind
         self._first = self._jobs(self.space)
+        self.scheduler = scheduler
+        if scheduler is not None:
+            self.workers = count_workers(scheduler)
 
     def run(
         self, progress: Callable[[Point], None] | None = None, refined: Callable[[Space], None] | None = None
@@ -91,9 +100,13 @@ class Search:
 
     def _histories(self, jobs: list[Job]) -> Generator[History, None, None]:
         """The curves of each job, in order."""
-        tasks = [(self.wing, model, train, self.split.arrays) for _, model, train in jobs]
+        tasks = [(self.wing, model, train) for _, model, train in jobs]
+        arrays = self.split.arrays
+        if self.scheduler is not None:
+            yield from trained_there(self.scheduler, tasks, arrays)
+            return
         if self.workers == 1:
-            yield from (trained(*task) for task in tasks)
+            yield from (trained(*task, arrays) for task in tasks)
             return
         from joblib import Parallel, delayed
 
@@ -101,7 +114,7 @@ class Search:
         # a task at a time: nets differ in size, and no worker should sit on several large ones while another has none
         parallel = Parallel(self.workers, backend="loky", return_as="generator", batch_size=1)
         with deaf_children():
-            histories = parallel(delayed(trained_in_worker)(setting, *task) for task in tasks)  # starts the workers
+            histories = parallel(delayed(trained_in_worker)(setting, *task, arrays) for task in tasks)  # starts the workers
         try:
             yield from histories
         except BrokenProcessPool:
@@ -119,6 +132,7 @@ def search(
     fine: bool = False,
     wing: str = "low",
     workers: int = 1,
+    scheduler: str | None = None,
     epochs: int = 5,
     seed: int = 0,
     validation: float = 0.2,
@@ -133,6 +147,8 @@ def search(
         fine: draw as many again inside the smallest space around the best quarter of them.
         wing: ``"low"`` or ``"high"``; the scores are the same, bit for bit.
         workers: processes that train at a time; the scores are the same, bit for bit. 1 trains in this process.
+        scheduler: the address of a Dask scheduler, whose workers train in place of this machine's; the scores are the same on
+            processors of the same kind, bit for bit. A lost worker's points are trained by the others.
         epochs: how long each net is trained.
         seed: fixes the draws, the rows held out, the first weights and the order of the examples.
         validation: the share of the training rows that is held out, the same of every class.
@@ -140,9 +156,10 @@ def search(
 
     Raises:
         InputError: an argument or a drawn value against its rule; the draws of the first stage are checked before any training.
+            With ``scheduler``: Dask is missing, no scheduler or worker answers, or a worker has other versions.
     """
     given = {"points": points, "fine": fine, "wing": wing, "workers": workers, "epochs": epochs, "seed": seed}
-    return Search(space, data, validation=validation, **given).run(progress)  # type: ignore[arg-type]
+    return Search(space, data, validation=validation, scheduler=scheduler, **given).run(progress)  # type: ignore[arg-type]
 
 
 def _count(name: str, value: Any, least: int) -> None:

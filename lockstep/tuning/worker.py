@@ -19,6 +19,7 @@ from shared.records import History
 from shared.spec import ModelSpec, TrainSpec
 
 Threads = tuple[int, int]
+_SETTLING = threading.Lock()  # a worker of Dask may have several threads
 
 
 def threads() -> Threads:
@@ -74,7 +75,8 @@ def deaf_children() -> Iterator[None]:
 
 def trained_in_worker(setting: Threads, wing: str, model: ModelSpec, train: TrainSpec, data: tuple[np.ndarray, ...]) -> History:
     """``trained``, in a process that was started for it."""
-    _settle(setting)
+    with _SETTLING:
+        _settle(setting)
     return trained(wing, model, train, data)
 
 
