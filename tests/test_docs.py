@@ -44,7 +44,7 @@ def test_readme_commands_parse():
     from lockstep.sides import sides_of
 
     commands = re.findall(r"^(?:.*\.venv/bin/)?lockstep ([a-z]+ ?[^#\n]*)", README, re.MULTILINE)
-    assert len(commands) == 20
+    assert len(commands) == 21
     for command in commands:
         given = parser().parse_args(command.split())
         assert command.split()[0] != "compare" or len(sides_of(given.sides)) >= 2
