@@ -6,6 +6,7 @@ file 4), so no library, no port and no other program stands between the tests an
 
 import base64
 import json
+import math
 import os
 import select
 import shutil
@@ -18,6 +19,8 @@ from pathlib import Path
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 MISSING = "no Chromium found"
 LIMIT = 60.0  # seconds for any one order: a slow machine
+TALLEST = 16_000  # pixels of one picture, of which Chromium draws no more
+NO_SANDBOX = "--no-sandbox"  # what is opened is made by the tests
 QUIET = (
     *("--headless=new", "--remote-debugging-pipe", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions"),
@@ -50,13 +53,22 @@ class Chromium:
         path = found()
         if path is None:
             raise FileNotFoundError(MISSING)
+        self.requests, self.errors, self.events = [], [], []
+        if os.geteuid() == 0:
+            self._start(path, NO_SANDBOX)  # as root the sandbox refuses to run
+            return
+        try:
+            self._start(path)
+        except OSError:  # some containers and kernels leave other users no sandbox either: then Chromium ends at once
+            self._start(path, NO_SANDBOX)
+
+    def _start(self, path, *options):
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         orders, self.write = os.pipe()
         self.read, reports = os.pipe()
-        root = ["--no-sandbox"] if os.geteuid() == 0 else []  # its sandbox refuses to run as root
         profile = f"--user-data-dir={self.profile.name}"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCH, str(orders), str(reports), path, *QUIET, LOCAL, *root, profile, "about:blank"],
+            [sys.executable, "-c", LAUNCH, str(orders), str(reports), path, *QUIET, LOCAL, *options, profile, "about:blank"],
             pass_fds=(orders, reports),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -65,7 +77,6 @@ class Chromium:
         os.close(orders)
         os.close(reports)
         self.number, self.buffer, self.session = 0, b"", None
-        self.requests, self.errors, self.events = [], [], []
         try:
             page = next(one for one in self.order("Target.getTargets")["targetInfos"] if one["type"] == "page")
             self.session = self.order("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
@@ -180,8 +191,10 @@ class Chromium:
                 self.order("Input.dispatchMouseEvent", type=event, x=x, y=y, button="left", buttons=1, clickCount=1)
 
     def picture(self, path):
-        """Write the whole page as PNG."""
-        size = self.order("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 16000), "scale": 1}
-        shot = self.order("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
-        Path(path).write_bytes(base64.b64decode(shot["data"]))
+        """Write the whole page as PNG; what is too tall for one goes on in ``NAME-2.png``."""
+        size, path = self.order("Page.getLayoutMetrics")["cssContentSize"], Path(path)
+        for piece, top in enumerate(range(0, math.ceil(size["height"]), TALLEST), start=1):
+            clip = {"x": 0, "y": top, "width": size["width"], "height": min(size["height"] - top, TALLEST), "scale": 1}
+            shot = self.order("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
+            written = path if piece == 1 else path.with_stem(f"{path.stem}-{piece}")
+            written.write_bytes(base64.b64decode(shot["data"]))

@@ -26,7 +26,7 @@ PAINTED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFra
 ANSWERED = "!document.getElementById('check') || !about.answer || byId('check').textContent !== ''"
 COMMANDS = {
     "identical": ["compare", "digits", "--epochs", "3"],
-    "round-off": ["compare", "digits", "--epochs", "2", "--sides", "numpy,epoch-xla,epoch"],
+    "rounding": ["compare", "digits", "--epochs", "2", "--sides", "numpy,epoch-xla,epoch"],
     "nan": ["compare", "digits", "--epochs", "2", "--optimizer", "sgd", "--learning-rate", "1e30"],
     "audit": ["audit", "loop.py"],
 }

@@ -235,6 +235,25 @@ def test_the_command_writes_the_audits_page(tmp_path, capsys):
 
 
 @needs_chromium
+def test_the_browser_starts_where_it_has_no_sandbox(monkeypatch):
+    monkeypatch.setattr(chromium.os, "geteuid", lambda: 1000)  # root, who has none, is not known as such
+    with chromium.Chromium() as made:
+        assert made.run("1 + 1") == 2
+
+
+@needs_chromium
+def test_a_tall_page_is_drawn_to_its_end(browser, tmp_path, monkeypatch):
+    (tmp_path / "tall.html").write_text("<body style='margin: 0'><p style='height: 2500px; margin: 0'>x</p></body>", "utf-8")
+    monkeypatch.setattr(chromium, "TALLEST", 1000)
+    browser.window(360)
+    browser.open((tmp_path / "tall.html").as_uri())
+    browser.picture(tmp_path / "tall.png")
+    pieces = [Image.open(io.BytesIO((tmp_path / f"tall{piece}.png").read_bytes())) for piece in ("", "-2", "-3")]
+    assert [piece.height for piece in pieces] == [1000, 1000, 500]
+    assert len(list(tmp_path.glob("*.png"))) == 3
+
+
+@needs_chromium
 def test_the_look_finds_each_planted_fault(browser, tmp_path):
     planted = {
         "contrast": '<p class="soft"><code></code></p>',
@@ -297,4 +316,4 @@ def test_every_page_and_picture_renders(tmp_path, capsys):
     assert main(tmp_path) == 0, capsys.readouterr().out
     pages = [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if not line.startswith("requests:")]
     assert len(pages) == 7
-    assert len(list(tmp_path.glob("*.png"))) == 4 * len(pages)
+    assert len([*tmp_path.glob("*-light.png"), *tmp_path.glob("*-dark.png")]) == 4 * len(pages)
