@@ -21,8 +21,13 @@ __all__ = ["Picture", "SideBySide", "picture", "side_by_side", "sliders"]
 # No colour of its own, so that it can be read on a light and on a dark page.
 _TABLE = "width:100%; table-layout:fixed; border-collapse:collapse"
 _CELL = (
-    "width:{share:.4g}%; text-align:left; vertical-align:top; padding:0.4em 0.8em; "
+    "order:{place}; width:{share:.4g}%; text-align:left; vertical-align:top; padding:0.4em 0.8em; "
     "border:1px solid rgba(128,128,128,0.5); overflow-wrap:anywhere"
+)
+# On a phone two columns of code are too narrow to be read: each piece then stands under its own heading, one below the other.
+_NARROW = (
+    "<style>@media (max-width: 40em) { .side-by-side { display: flex; flex-direction: column } "
+    ".side-by-side :is(thead, tbody, tr) { display: contents } .side-by-side :is(th, td) { width: auto !important } }</style>"
 )
 _CODE = (
     "margin:0; padding:0; border:0; white-space:pre-wrap; word-break:normal; overflow-wrap:anywhere; "
@@ -41,13 +46,13 @@ class SideBySide:
     columns: tuple[tuple[str, str], ...]
 
     def _repr_html_(self) -> str:
-        cell = _CELL.format(share=100 / len(self.columns))
-        heads = "".join(f'<th scope="col" style="{cell}">{html.escape(heading)}</th>' for heading, _ in self.columns)
-        sources = "".join(
-            f'<td style="{cell}"><pre style="{_CODE}">{html.escape(source)}</pre></td>' for _, source in self.columns
-        )
+        heads, sources = "", ""
+        for place, (heading, source) in enumerate(self.columns):
+            cell = _CELL.format(place=place, share=100 / len(self.columns))
+            heads += f'<th scope="col" style="{cell}">{html.escape(heading)}</th>'
+            sources += f'<td style="{cell}"><pre style="{_CODE}">{html.escape(source)}</pre></td>'
         rows = f"<thead><tr>{heads}</tr></thead><tbody><tr>{sources}</tr></tbody>"
-        return f'<table class="side-by-side" style="{_TABLE}">{rows}</table>'
+        return f'{_NARROW}<table class="side-by-side" style="{_TABLE}">{rows}</table>'
 
     def __str__(self) -> str:
         return "\n\n".join(f"{heading}\n{'-' * len(heading)}\n{source}" for heading, source in self.columns)

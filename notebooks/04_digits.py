@@ -69,7 +69,7 @@ def draw_unit(w, b):
     functions = {
         name: lambda z, name=name: lowlevel.activations.get(name)(w * z + b) for name in names
     }
-    title = f"activation({w:g} z {b:+g})"
+    title = f"activation({w:g} z {'-' if b < 0 else '+'} {abs(b):g})"
     return picture(
         plots.activations({"unit": functions}, title=title), f"{title}: ReLU, linear, sigmoid"
     )

@@ -73,7 +73,10 @@ assert len(set(drawn[:, 0])) == 25
 
 figure = Figure(figsize=(6, 3), layout="constrained")
 for panel, points, title in zip(
-    figure.subplots(1, 2), (grid, drawn), ("grid", "random"), strict=True
+    figure.subplots(1, 2),
+    (grid, drawn),
+    ("a grid: 5 learning rates", "random: 25 learning rates"),
+    strict=True,
 ):
     panel.scatter(points[:, 0], points[:, 1])
     panel.plot(points[:, 0], np.zeros(25), "|", color="C1", markersize=16)

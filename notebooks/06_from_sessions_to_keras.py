@@ -166,7 +166,7 @@ assert history.loss[-1] < history.loss[0]
 assert history.accuracy[-1] > 1 / 6
 assert abs((tf1.predict(columns, trained) == signs.y_train).mean() - history.accuracy[-1]) < 1e-6
 picture(
-    plots.curves({"session": history}, quantity="loss", title="cost"),
+    plots.curves({"session": history.loss}, quantity="cost"),
     "the cost of the net in a session falls over 60 epochs",
 )
 

@@ -50,10 +50,13 @@ class Watched:
 
         whole, epochs = self.history, 0
         figure = curves({"training": whole, "held out": SimpleNamespace(loss=whole.val_loss)}, title="one net, watched")
+        panel, named = figure.axes[0], "settings changed"
         for before, after in zip(self.stages, self.stages[1:], strict=False):
             epochs += len(before.history.loss)
             if before.train != after.train:
-                figure.axes[0].axvline(epochs + 0.5, color="grey", linestyle=":")
+                panel.axvline(epochs + 0.5, color="grey", linestyle=":", label=named)
+                named = ""  # once in the legend
+        panel.legend()
         return figure
 
     def save(self, path: str | Path) -> None:

@@ -89,6 +89,8 @@ def activations(
         panel.set_title(plain(name))
         panel.set_xlabel("z")
         panel.grid(alpha=0.3)
+    for panel in panels[: len(names) : columns]:
+        panel.set_ylabel("activation")
     panels[0].legend()
     if title:
         made.suptitle(plain(title), fontsize=12)
