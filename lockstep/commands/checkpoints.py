@@ -59,6 +59,6 @@ def checkpoints_for(given: argparse.Namespace, training: dict[str, Any], epochs:
 
 
 def beside(out: str) -> Path:
-    """Where ``train`` leaves a checkpoint if no folder is named: NET.checkpoints beside NET.weights.h5."""
+    """Where ``train`` leaves a checkpoint if no folder is named: NET.checkpoints beside NET.weights.h5 or NET.keras."""
     path = Path(out)
-    return path.with_name(f"{path.name.removesuffix('.weights.h5')}.checkpoints")
+    return path.with_name(f"{path.name.removesuffix('.weights.h5').removesuffix('.keras')}.checkpoints")

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     )
     predict.add_argument("pictures", nargs="+", metavar="PICTURE", help="a PNG, JPEG or other picture, of any size")
     source = predict.add_mutually_exclusive_group()
-    source.add_argument("--weights", metavar="NET.weights.h5", help="the net, as lockstep train writes it")
+    source.add_argument("--weights", metavar="NET.weights.h5|NET.keras", help="the net, as lockstep train writes it")
     source.add_argument(
         "--data", default="digits", choices=tuple(OPTIONS), metavar="digits|signs", help="what to train on (default: digits)"
     )

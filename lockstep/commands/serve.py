@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
         "computed in the page while you draw, and compared with what TensorFlow says of the same pixels. Without --weights it is "
         "the net of lockstep predict: trained on the digits once, and kept in the user's cache. Ctrl-C ends it.",
     )
-    serve.add_argument("--weights", metavar="NET.weights.h5", help="the net, as lockstep train digits writes it")
+    serve.add_argument("--weights", metavar="NET.weights.h5|NET.keras", help="the net, as lockstep train digits writes it")
     serve.add_argument("--port", type=int, default=PORT, metavar="N", help=f"default: {PORT}; 0 is any free one")
     serve.set_defaults(run=run, data="digits", test=None)
 
@@ -37,7 +37,7 @@ def run(given: argparse.Namespace) -> int:
     Drawing(model, card, {})  # refuses now what no digit can be drawn for
     with Server(given.port) as server:
         with quiet_import():
-            from lockstep.environment import environment
+            from lockstep.environment import environment, versions
 
             environment()  # loads TensorFlow and Keras
         import threading
@@ -61,6 +61,7 @@ def run(given: argparse.Namespace) -> int:
         server.page = document(
             "One digit, two nets",
             HEADING + drawing.html(),
+            footer=f"<p>Lockstep {versions()['keras-lockstep']}. Ctrl-C in the terminal ends this page's server.</p>",
             script=drawing.script(),
             data=drawing.data(ANSWER),
             connect=CONNECT,

@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
     train.add_argument(
         "--wing", required=True, choices=("low", "high"), metavar="low|high", help="raw TensorFlow, or Keras's fit"
     )
-    train.add_argument("--out", required=True, metavar="NET.weights.h5", help="where to write the net")
+    train.add_argument("--out", required=True, metavar="NET.weights.h5|NET.keras", help="where to write the net")
     train.add_argument("--test", metavar="FILE.h5", help="the test set (default: test_X.h5 beside train_X.h5)")
     add_training(train)
     add_checkpoints(train, "without it Ctrl-C leaves one in NET.checkpoints, where --resume finds it")
