@@ -35,6 +35,8 @@ class Divergence:
         where = f"epoch {self.epoch}, step {self.step}, stage {self.stage!r}, tensor {self.tensor}"
         if math.isnan(self.max_abs):
             return f"{where}: by how much is not known, as a digest alone was kept"
+        if math.isinf(self.max_abs):
+            return f"{where}: NaN, or another shape or dtype"
         return f"{where}: largest difference {self.max_abs:.3g}, {ulp_text(self.max_ulp)}"
 
 

@@ -12,6 +12,17 @@ from shared.spec import ModelSpec, TrainSpec
 
 NAMES = (*RUNGS, "eager", "graph", "epoch", "keras", "graph-xla", "epoch-xla", "keras-xla")
 ALIASES = {"xla": "epoch-xla"}
+IN_WORDS = {
+    "numpy": "by hand in NumPy, in float64",
+    "tf1": "a TensorFlow 1 graph in a session",
+    "tf2": "the functions of the TensorFlow 2 courses",
+    "tf2-graph": "the functions of the TensorFlow 2 courses, as graphs",
+    "eager": "raw TensorFlow, run from Python",
+    "graph": "raw TensorFlow, one tf.function a step",
+    "epoch": "raw TensorFlow, all full batches of an epoch in one tf.function",
+    "keras": "Keras's compile and fit",
+}
+IN_WORDS |= {f"{name}-xla": f"{IN_WORDS[name]}, compiled by XLA" for name in ("graph", "epoch", "keras")}
 
 
 def _takes_all(model: ModelSpec, train: TrainSpec) -> None:

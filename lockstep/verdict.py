@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lockstep.divergence import Gap, Tally
+from lockstep.divergence import Gap, Gaps, Tally
 from lockstep.floor import Floor
 from shared.records import History
 
@@ -55,15 +55,15 @@ def _rounding(tally: Tally, floor: Floor, name: str) -> Judgement:
     """``round-off`` where every moment stays near the floor, from its own past and, where probed, from equal state."""
     if tally.first is not None and tally.first.stage == "weights in":
         return Judgement("different", "the sides start from other weights")
-    for moment, (gaps, ground) in enumerate(zip(tally.gaps, reached(floor.perturbed), strict=True), start=1):
+    for at, (gaps, ground) in enumerate(zip(tally.gaps, reached(floor.perturbed), strict=True)):
         for key, gap in gaps.items():
             if exact(key) and gap.distance:
-                return Judgement("different", f"at moment {moment} {_named(key)} differs, which no rounding explains")
+                return Judgement("different", f"{_when(tally.gaps, at)} {_named(key)} differs, which no rounding explains")
             if key[1] in ACCURACIES:
                 if key[0] != "running metric" and gap.distance > ACCURACY_POINTS:
-                    return Judgement("different", f"at moment {moment} {_named(key)} differs by {gap.distance:.3g}")
+                    return Judgement("different", f"{_when(tally.gaps, at)} {_named(key)} differs by {gap.distance:.3g}")
             elif ground[key] <= BLIND and not gap.distance <= _bound(gap, ground[key]):
-                return Judgement("different", f"at moment {moment} {_over(key, gap, ground[key])}")
+                return Judgement("different", f"{_when(tally.gaps, at)} {_over(key, gap, ground[key])}")
     for step, gaps, ground in zip(floor.probed, floor.sides[name], around(floor.one_step), strict=True):
         for key, gap in gaps.items():
             if key[0] == "running metric" or key[1] in ACCURACIES:
@@ -87,6 +87,13 @@ def exact(key: tuple[str, str]) -> bool:
 def _bound(gap: Gap, ground: float) -> float:
     # No arithmetic can be asked to agree closer than one ULP of a tensor's largest value, even where the floor is zero.
     return FACTOR * max(ground, gap.one)
+
+
+def _when(gaps: Sequence[Gaps], at: int) -> str:
+    """The moment in words: a step, counted through all epochs, or the end of an epoch. Weights are compared at steps alone."""
+    steps = sum(any(stage == "weights out" for stage, _ in moment) for moment in gaps[: at + 1])
+    ends = at + 1 - steps
+    return f"at step {steps}" if any(stage == "weights out" for stage, _ in gaps[at]) else f"at the end of epoch {ends}"
 
 
 def _named(key: tuple[str, str]) -> str:

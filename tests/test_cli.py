@@ -262,7 +262,7 @@ def test_the_status_of_the_process_is_the_one_that_main_returns(folder, argument
 class Page(HTMLParser):
     """Reads a page and keeps what it would load, its text, and whether tags are balanced."""
 
-    VOID = ("meta", "line", "polyline", "br", "img", "link", "input", "hr")
+    VOID = ("meta", "line", "polyline", "br", "img", "link", "input", "hr", "wbr")
 
     def __init__(self):
         super().__init__()

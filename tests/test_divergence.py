@@ -325,8 +325,12 @@ def flat(record, value=0.0):
     return {(stage, tensor): value for stage, tensor, _ in tensors(record, NAMES)}
 
 
-def judged(left, right, floor=1e-9, one_step=1e-9, ending=None):
-    """The verdict on one step (and perhaps the end of an epoch) whose curves agree, above floors of that height."""
+def judged(*sides, **given):
+    return judgement_of(*sides, **given).verdict
+
+
+def judgement_of(left, right, floor=1e-9, one_step=1e-9, ending=None):
+    """What is said of one step (and perhaps the end of an epoch) whose curves agree, above floors of that height."""
     tally = Tally(NAMES)
     tally.see(left, right)
     perturbed = [flat(right, floor)]
@@ -335,7 +339,7 @@ def judged(left, right, floor=1e-9, one_step=1e-9, ending=None):
         perturbed.append(flat(ending[1], floor))
     found = Floor(perturbed, [1], [flat(right, one_step)], {"left": [distances(left, right, NAMES)]})
     histories = (History(loss=[1.0], accuracy=[0.5]), History(loss=[1.0], accuracy=[0.5]))
-    return judge(tally, found, "left", histories, (1, 0 if ending is None else 1)).verdict
+    return judge(tally, found, "left", histories, (1, 0 if ending is None else 1))
 
 
 def up(array, times=1):
@@ -347,7 +351,9 @@ def up(array, times=1):
 def test_one_ulp_is_round_off_and_twenty_are_not():
     kernel, bias = np.ones((4, 3), np.float32), np.ones(3, np.float32)
     assert judged(step(weights=[up(kernel), bias]), step()) == "round-off"
-    assert judged(step(weights=[up(kernel, 20), bias]), step()) == "alike"
+    judgement = judgement_of(step(weights=[up(kernel, 20), bias]), step())
+    assert judgement.verdict == "alike"
+    assert "at step 1 the stage 'weights out'" in judgement.why
 
 
 def test_a_defect_in_a_small_tensor_does_not_hide_behind_a_large_one():
@@ -389,7 +395,9 @@ def test_a_wrong_end_of_an_epoch_is_no_round_off(changes):
     ending = (EpochRecord(epoch=1, **values | changes), EpochRecord(epoch=1, **values))
     nudged = step(weights=[up(np.ones((4, 3), np.float32)), np.ones(3, np.float32)])
     assert judged(nudged, step(), ending=(ending[1], ending[1])) == "round-off"
-    assert judged(nudged, step(), ending=ending) == "alike"
+    judgement = judgement_of(nudged, step(), ending=ending)
+    assert judgement.verdict == "alike"
+    assert "at the end of epoch 1 " in judgement.why
 
 
 def test_a_blind_floor_proves_nothing():

@@ -19,6 +19,8 @@ from lockstep.page import document
 from lockstep.report import charts, html
 from lockstep.report.charts import Line, chart
 from lockstep.report.png import data_uri
+from lockstep.report.report import listed
+from lockstep.sides import IN_WORDS, NAMES
 from shared import Dataset, ModelSpec, TrainSpec, evaluation, load_digits
 from shared.errors import InputError
 
@@ -105,6 +107,10 @@ def test_a_report_says_verdict_first_and_holds_every_part(identical, rounded):
     assert "no weight differs after any of the 14 steps" in text_of(html.page(identical))
     assert "noise floor of one step" in text_of(html.page(rounded))
     assert "Rounding may reach 10 times as far" in text_of(html.page(rounded))
+    for side in ("epoch", "keras"):
+        assert f"{side}: {IN_WORDS[side]}" in text_of(html.page(identical))
+    assert IN_WORDS.keys() == set(NAMES)
+    assert (listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])) == ("a", "a and b", "a, b and c")
 
 
 def test_S4_07_the_matrix_and_the_misclassified_are_those_of_the_nets(identical, few):
@@ -153,7 +159,9 @@ def test_what_is_not_there_is_left_out(identical, monkeypatch):
     assert "<script" not in html.page(identical)  # a net too large to be written into a page
     monkeypatch.undo()
     nan = {side: [weight * np.nan for weight in weights] for side, weights in identical.nets.items()}
-    assert "<script" not in html.page(type(identical)(**{**vars(identical), "nets": nan}))  # it would answer nothing
+    spoilt = html.page(type(identical)(**{**vars(identical), "nets": nan}))
+    assert "<script" not in spoilt  # it would answer nothing
+    assert "A net that has come to NaN answers nothing" in text_of(spoilt)
 
 
 def test_a_picture_is_kept_as_it_is():
@@ -194,7 +202,7 @@ def test_the_audits_page_names_causes_with_evidence_and_remedy(finding, tmp_path
     assert_self_contained(page)
     shown = text_of(page)
     assert shown.startswith("<loop>.py against fit: different")
-    for part in ("17 of 20 steps differ.", "3 (epoch 1)", "weights out", "<hidden>/kernel", "1e+04 times", "17 of 20: 4, 5"):
+    for part in ("17 of 20 steps differ.", "3 (epoch 1)", "weights out", "<hidden>/kernel", "10,000 times", "17 of 20: 4, 5"):
         assert part in shown
     for part in ("1. Its t stays 1.", "adam-frozen-counter together with other", "step 3: <b>", "Count in a tf.Variable"):
         assert part in shown

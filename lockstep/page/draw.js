@@ -161,7 +161,7 @@ function show() {
     line.className = !blank && best.includes(label) ? "best" : "";
     cells.forEach((cell, at) => {
       const probability = nets[at].probabilities[label];
-      cell.firstChild.style.width = blank ? "0" : `calc((100% - 1.2rem) * ${probability})`;
+      cell.firstChild.style.width = blank ? "0" : `calc((100% - 2 * var(--edge)) * ${probability})`;
       cell.lastChild.textContent = blank ? "–" : shortened(probability, 4);
     });
   });

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lockstep.divergence import ulp_text
 from lockstep.environment import versions
 from lockstep.page.document import document, section, table
-from lockstep.report.html import GOOD
+from lockstep.report.html import GOOD, ULP
 
 if TYPE_CHECKING:
     from lockstep.auditing.finding import Cause, Finding
@@ -48,11 +48,18 @@ def _first(finding: "Finding") -> list[str]:
         "largest difference": f"{first.max_abs:.3g}, {ulp_text(first.max_ulp)}",
     }
     if finding.over:
-        facts["above the floor of rounding"] = f"{finding.over:,.3g} times"
+        facts["above the floor of rounding"] = f"{_round(finding.over)} times"
     if finding.local:
         shown = ", ".join(map(str, finding.local[:20])) + (", …" if len(finding.local) > 20 else "")
-        facts["steps that differ by themselves"] = f"{len(finding.local)} of {finding.steps}: {shown}"
-    return [table(["what", "value"], facts.items(), "First divergence").replace("<table>", '<table class="settings">')]
+        some = f"{len(finding.local)} of {finding.steps}: {shown}"
+        facts["steps that differ by themselves"] = f"all {finding.steps}" if len(finding.local) == finding.steps else some
+    shown = table(["what", "value"], facts.items(), "First divergence").replace("<table>", '<table class="settings">')
+    return [shown, f'<p class="soft">{ULP}</p>']
+
+
+def _round(times: float) -> str:
+    """Three digits, and no power of ten where a number can be read: 10,100 and not 1.01e+04."""
+    return f"{float(f'{times:.3g}'):,.0f}" if 1e3 <= times < 1e9 else f"{times:.3g}"
 
 
 def _cause(number: int, cause: "Cause") -> str:

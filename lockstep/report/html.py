@@ -1,6 +1,7 @@
 """The report as one self-contained page: the verdict first, then what it rests on. Nothing is fetched."""
 
 import json
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from lockstep.page.document import document, scrolled, section, table
 from lockstep.page.drawing import Drawing, drawable
 from lockstep.report.charts import Line, chart, styled
 from lockstep.report.png import data_uri
+from lockstep.report.report import listed
+from lockstep.sides import IN_WORDS
 from lockstep.verdict import FACTOR, reached
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 GOOD = ("identical", "round-off")
 EPOCHS, CLASSES, PICTURES = 100, 20, 48  # of these no more are shown
 PICTURE_BYTES, NET_BYTES = 300_000, 400_000  # what pictures, and nets to be drawn for, may take
+ULP = "ULP (units in the last place) counts the steps from one floating-point number to the other: 0 ULP means the same bits."
 CURVES = {"loss": "loss", "val_loss": "loss on the test set"}
 
 
@@ -54,7 +58,8 @@ def page(report: "Report") -> str:
 def _verdict(report: "Report") -> str:
     word = "good" if report.verdict in GOOD else "bad"
     why = report.worst.why
-    lines = [f"{why[:1].upper()}{why[1:]}.", f"Largest difference {report.max_abs:.3g}, {ulp_text(report.max_ulp)}."]
+    lines = [f"{why[:1].upper()}{why[1:]}."]
+    lines += [f"Largest difference {report.max_abs:.3g}, {ulp_text(report.max_ulp)}."] if math.isfinite(report.max_abs) else []
     lines += [f"First difference: {report.first}."] if report.first else []
     lines += report.notes
     return "\n".join(
@@ -67,20 +72,25 @@ def _verdict(report: "Report") -> str:
 
 
 def _pairs(report: "Report") -> str:
-    head = ["sides", "verdict", "largest difference", "ULP", "steps", "numbers compared"]
+    head = ["sides", "verdict", "largest difference", "ULP"]
     rows = [
         [
             f"{pair.left} against {pair.right}",
             pair.verdict,
-            f"{pair.max_abs:.3g}",
-            f"{pair.max_ulp:,.0f}",
-            f"{pair.steps:,}",
-            f"{pair.numbers:,}",
+            f"{pair.max_abs:.3g}" if math.isfinite(pair.max_abs) else "no number",
+            f"{pair.max_ulp:,.0f}" if math.isfinite(pair.max_ulp) else "no count",
         ]
         for pair in report.pairs
     ]
-    why = "".join(f"<li>{escape(f'{pair.left} against {pair.right}: {pair.why}')}</li>" for pair in report.pairs)
-    return table(head, rows, "Pairs") + (f"<ul>{why}</ul>" if len(report.pairs) > 1 else "")
+    lines = [
+        f"{pair.left} against {pair.right}: {pair.steps:,} steps, {pair.numbers:,} numbers compared"
+        + f"; {pair.why}" * (len(report.pairs) > 1)
+        for pair in report.pairs
+    ]
+    lines += [f"{name}: {IN_WORDS[name]}" for name in report.sides if name in IN_WORDS]
+    return (
+        table(head, rows, "Pairs") + f'<ul>{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul><p class="soft">{ULP}</p>'
+    )
 
 
 def _curves(report: "Report") -> list[str]:
@@ -102,7 +112,8 @@ def _curves(report: "Report") -> list[str]:
 def _divergences(report: "Report") -> list[str]:
     note = (
         "The noise floor is what the reference does to itself when its inputs change in the last bit. "
-        f"Rounding may reach {FACTOR:g} times as far."
+        f"Rounding may reach {FACTOR:g} times as far. Drawn are the largest difference and the largest floor of all weights; "
+        "the verdict holds every tensor against its own floor."
     )
     measured = any(pair.floor for pair in report.pairs)
     return [part for pair in report.pairs for part in _divergence(pair)] + [f'<p class="soft">{note}</p>'] * measured
@@ -123,8 +134,11 @@ def _divergence(pair: "Pair") -> list[str]:
     if pair.left in pair.floor.sides:
         single = [_widest(gaps, lambda gap: gap.distance) for gaps in pair.floor.sides[pair.left]]
         ground = [_widest(one, float) for one in pair.floor.one_step]
-        both = [Line("largest difference", _known(single), "c0"), Line("noise floor of one step", _known(ground), "cf d1")]
-        parts.append(chart(f"{name}, {len(single)} single steps taken from equal state", both, "probe", log=True))
+        both = [
+            Line("largest difference of any weight", _known(single), "c0"),
+            Line("noise floor of one step", _known(ground), "cf d1"),
+        ]
+        parts.append(chart(f"{name}, {len(single)} single steps taken from equal state", both, "single step", log=True))
     return parts
 
 
@@ -161,7 +175,7 @@ def _groups(answers: "Answers") -> dict[str, np.ndarray]:
     groups: dict[bytes, tuple[list[str], np.ndarray]] = {}
     for side, said in answers.predicted.items():
         groups.setdefault(said.tobytes(), ([], said))[0].append(side)
-    return {" and ".join(sides): said for sides, said in groups.values()}
+    return {listed(sides): said for sides, said in groups.values()}
 
 
 def _confusion(report: "Report") -> list[str]:
@@ -172,14 +186,15 @@ def _confusion(report: "Report") -> list[str]:
         return [f"<p>Not shown for more than {CLASSES} classes.</p>"]
     from shared.evaluation import confusion
 
-    parts = ['<p class="soft">Test set. A row is the true class, a column what was said.</p>']
+    note = "" if _finite(report) else " A net that has come to NaN answers nothing; the first class stands for that."
+    parts = [f'<p class="soft">Test set. A row is the true class, a column what was said.{note}</p>']
     for sides, said in _groups(report.answers).items():
         counts = confusion(report.answers.labels, said, len(report.classes))
         most = max(1, (counts - np.diag(np.diag(counts))).max())
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in report.classes)
         body = "".join(
             f'<tr><th scope="row">{escape(name)}</th>'
-            + "".join(f"<td{_shade(count, most, row == column)}>{count}</td>" for column, count in enumerate(counts[row]))
+            + "".join(f"<td{_shade(count, most, row == column)}>{count:,}</td>" for column, count in enumerate(counts[row]))
             + "</tr>"
             for row, name in enumerate(report.classes)
         )
@@ -215,7 +230,7 @@ def _misclassified(report: "Report") -> list[str]:
         figures.append(f"<figure>{picture}<figcaption>{escape(f'{true} → {taken}')}</figcaption></figure>")
         if sum(map(len, figures)) > PICTURE_BYTES:
             break
-    alike = "All sides get the same wrong in the same way. " if len(groups) == 1 and len(answers.predicted) > 1 else ""
+    alike = "All sides get the same rows wrong, and in the same way. " if len(groups) == 1 and len(answers.predicted) > 1 else ""
     differ = f"On {int(split.sum()):,} of them the sides disagree; these come first. " if split.any() else ""
     line = f"{len(rows):,} of {len(answers.labels):,} test rows, {len(figures)} of them shown: the true class → what was said. "
     return [f"<p>{line}{alike}{differ}</p>", f'<div class="digits">{"".join(figures)}</div>']
@@ -226,10 +241,14 @@ def _drawing(report: "Report") -> Drawing | None:
     if report.card is None or not drawable(report.model, report.card):
         return None
     distinct = {b"".join(weight.tobytes() for weight in weights) for weights in report.nets.values()}
-    finite = all(np.isfinite(weight).all() for weights in report.nets.values() for weight in weights)
-    if sum(map(len, distinct)) > NET_BYTES or not finite:
+    if sum(map(len, distinct)) > NET_BYTES or not _finite(report):
         return None
     return Drawing(report.model, report.card, {(name, name): weights for name, weights in report.nets.items()})
+
+
+def _finite(report: "Report") -> bool:
+    """Whether every net has come to its end without NaN and infinity."""
+    return all(np.isfinite(weight).all() for weights in report.nets.values() for weight in weights)
 
 
 def _epochs(report: "Report") -> str:
@@ -238,16 +257,27 @@ def _epochs(report: "Report") -> str:
     count = len(report.histories[report.sides[-1]].loss)
     some = sorted(set(np.linspace(0, count - 1, min(count, EPOCHS)).astype(int).tolist()))
     rows = [
-        [str(epoch + 1)] + [f"{side.history[curve][epoch]:.6f}" for side in report.histories.values() for curve in shown]
+        [str(epoch + 1)] + [_figure(curve, side.history[curve][epoch]) for side in report.histories.values() for curve in shown]
         for epoch in some
     ]
     head = ["epoch", *(f"{name} {curve}" for name in report.sides for curve in shown)]
     return f"<details><summary>{len(some)} of {count} epochs</summary>{table(head, rows, 'Epochs')}</details>"
 
 
-def _plain(value: Any) -> str:
-    if value is None or value == "":
+def _figure(curve: str, value: float) -> str:
+    """As in the table that the command prints."""
+    if math.isnan(value):
+        return "NaN"
+    return f"{value:.4f}" if curve == "accuracy" else f"{value:.6f}"
+
+
+def _plain(name: str, value: Any) -> str:
+    if value is None or value in ("", []):
         return "none"
+    if name.endswith("_op_threads") and value == 0:
+        return "0: TensorFlow chooses"
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -255,5 +285,6 @@ def _settings(report: "Report") -> str:
     known: dict[str, Any] = {"net": str(report.model), "parameters": f"{report.model.parameters:,}", "dtype": report.model.dtype}
     known |= json.loads(report.train.to_json()) | report.environment
     known |= {f"version of {name}": version for name, version in known.pop("versions", {}).items()}
-    rows = [[name, _plain(value)] for name, value in known.items()]
-    return table(["setting", "value"], rows, "Settings").replace("<table>", '<table class="settings">')
+    rows = [[name, _plain(name, value)] for name, value in known.items()]
+    settings = table(["setting", "value"], rows, "Settings").replace("<table>", '<table class="settings">')
+    return settings.replace("_", "_<wbr>")  # where long names may break

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -184,7 +184,8 @@ class Report:
     @property
     def title(self) -> str:
         """What was compared, in a few words."""
-        return " against ".join(self.sides)
+        *others, reference = self.sides
+        return f"{listed(others)} against {reference}"
 
     @property
     def notes(self) -> list[str]:
@@ -250,6 +251,11 @@ class Report:
         # a regression has no wrong rows
         lines += [f"  {outcome.line(name)}" for name, outcome in self.outcomes.items() if outcome.train_errors is not None]
         return "\n".join(lines + [f"  {note}" for note in self.notes])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def finite(value: Any) -> Any:
