@@ -29,7 +29,9 @@ COMMANDS = {
     "rounding": ["compare", "digits", "--epochs", "2", "--sides", "numpy,epoch-xla,epoch"],
     "nan": ["compare", "digits", "--epochs", "2", "--optimizer", "sgd", "--learning-rate", "1e30"],
     "audit": ["audit", "loop.py"],
+    "check": ["check", "digits.trace.h5"],
 }
+RECORD = ["record", "digits", "--epochs", "2", "--out", "digits.trace.h5"]
 
 
 def looked(browser, address, folder=None, name="page", views=VIEWS):
@@ -94,6 +96,9 @@ def main(folder):
     (folder / "loop.py").write_text(
         re.search(r"```python\n(.*?)```", (ROOT / "docs" / "audit.md").read_text("utf-8"), re.DOTALL)[1]
     )
+    with lockstep(folder, *RECORD) as done:
+        said = done.communicate(timeout=600)[0]
+    assert done.returncode == 0, said
     found = {}
     with Chromium() as browser:
         for name, arguments in COMMANDS.items():

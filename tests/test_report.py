@@ -323,5 +323,5 @@ def test_the_pad_in_a_report_answers_with_each_sides_own_net(browser, rounded, t
 def test_every_page_and_picture_renders(tmp_path, capsys):
     assert main(tmp_path) == 0, capsys.readouterr().out
     pages = [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if not line.startswith("requests:")]
-    assert len(pages) == 7
+    assert len(pages) == 8
     assert len([*tmp_path.glob("*-light.png"), *tmp_path.glob("*-dark.png")]) == 4 * len(pages)

@@ -82,11 +82,12 @@ def _pairs(report: "Report") -> str:
         ]
         for pair in report.pairs
     ]
-    lines = [
-        f"{pair.left} against {pair.right}: {pair.steps:,} steps, {pair.numbers:,} numbers compared"
-        + f"; {pair.why}" * (len(report.pairs) > 1)
-        for pair in report.pairs
-    ]
+    lines = []
+    for pair in report.pairs:
+        said = f"{pair.numbers:,} numbers compared"
+        if len(report.pairs) > 1:  # why a single pair has its verdict is said at the head of the page
+            said = pair.why if pair.verdict == "identical" else f"{said}; {pair.why}"
+        lines.append(f"{pair.left} against {pair.right}: {pair.steps:,} steps; {said}")
     lines += [f"{name}: {IN_WORDS[name]}" for name in report.sides if name in IN_WORDS]
     return (
         table(head, rows, "Pairs") + f'<ul>{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul><p class="soft">{ULP}</p>'
