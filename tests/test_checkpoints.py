@@ -24,6 +24,7 @@ import highlevel.callbacks
 import lockstep
 import lowlevel
 import lowlevel.callbacks
+from lockstep.commands.checkpoints import beside
 from shared import Checkpoints, Dataset, InputError, ModelSpec, TrainSpec
 from shared import files as shared_files
 from shared.checkpoints.memory import Memory
@@ -670,6 +671,10 @@ def folder(tmp_path_factory):
         file["train_set_x"], file["train_set_y"] = X.astype(np.float32), Y % 3
     lowlevel.Trainer(SMALL, TRAIN).fit(DATA, checkpoint=here / "others")
     return here
+
+
+def test_the_checkpoint_beside_a_net_has_the_nets_name():
+    assert beside("net.weights.h5") == beside("net.keras") == Path("net.checkpoints")
 
 
 @pytest.mark.long
