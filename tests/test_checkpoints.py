@@ -464,6 +464,12 @@ def test_links_and_long_headers_are_refused_by_the_guard(tmp_path):
     path.write_bytes(sealed({"text": "x" * MAX_HEADER}, {}))
     with pytest.raises(InputError, match="bytes in memory"), opened(path):
         pass
+    path.write_bytes(sealed(["no", "object"], {}))
+    with (
+        pytest.raises(InputError, match=r"JSON object\. Received: .* \(list\), in .*checkpoint-00000001\.h5'\. Delete it\."),
+        opened(path),
+    ):
+        pass
     (tmp_path / "pipe").mkdir()
     with pytest.raises(InputError, match="folder"), opened(tmp_path / "pipe"):
         pass
