@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import hostile
 import numpy as np
 
+from shared import Checkpoints
 from shared.errors import InputError
 
 SECONDS, MEMORY = 20.0, 512 * 2**20
-SUFFIX = {"weights": ".weights.h5", "keras": ".keras", "picture": ".png", "json": ".json"}
-READERS = ("data", "digits", "weights", "specs", "keras", "checkpoint", "trace", "picture", "json")
-SHARES = {"digits": 0.1, "weights": 0.5, "keras": 0.5}  # what takes longer has fewer files
+SUFFIX = {"weights": ".weights.h5", "keras": ".keras", "tensors": ".safetensors", "picture": ".png", "json": ".json"}
+READERS = (
+    *("data", "digits", "weights", "specs", "keras", "tensors"),
+    *("checkpoint", "comparison", "trace", "picture", "json"),
+)
+SHARES = {"digits": 0.1, "weights": 0.5, "keras": 0.5, "tensors": 0.5}  # what takes longer has fewer files
 
 
 # ------------------------------------------------------------------------------------------------------------- readers
@@ -99,6 +103,16 @@ def specs(path: Path) -> Any:
     return [model.to_json(), train.to_json(), card.to_attributes()]
 
 
+class Tensors:
+    """A safetensors file, read by both wings, and for ``lockstep predict``."""
+
+    def __init__(self) -> None:
+        self.wings = Wings()
+
+    def __call__(self, path: Path) -> Any:
+        return what_is_read([lambda: self.wings(path), lambda: specs(path)])
+
+
 class Checkpoint:
     """A checkpoint, whose state has the shapes of its training's."""
 
@@ -120,6 +134,44 @@ class Checkpoint:
             sealed.check_all_fetched()
         state = point.state
         return [state.weights, state.slots, state.carried, point.epoch, point.step, point.curves]
+
+
+class Comparison:
+    """A checkpoint of a comparison, from which the comparison goes on to its end, as with ``lockstep compare --resume``.
+
+    The file lies there under the name of each sound one: with two of them it is always at odds.
+    """
+
+    NAMES = tuple(f"checkpoint-{steps:08}.h5" for steps in (3, 6, 9))
+
+    def __init__(self) -> None:
+        import lockstep
+
+        self.compare, self.model, self.train, self.data = lockstep.compare, *hostile.specs(), hostile.dataset()
+
+    def __call__(self, path: Path) -> Any:
+        lines: list[str] = []
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            for name in self.NAMES:
+                os.link(path, Path(folder, name))
+            try:
+                kept = Checkpoints(folder, every=None, tell=lambda line: lines.append(line.replace(folder, "")))
+                report = self.compare(self.model, self.train, self.data, sides=hostile.sides(), checkpoint=kept, resume=True)
+                report.save(Path(folder, "report.html"))
+            except InputError as error:
+                raise InputError(str(error).replace(folder, "")) from None
+            finally:
+                for line in lines:
+                    check_line(line if "passed over" in line else f"{line} Received: nothing to refuse.")
+        assert all(line.isprintable() for line in str(report).splitlines()), f"no text for a terminal: {report}"
+        document = json.loads(report.to_json())
+        del document["seconds"]
+        expected = (self.train.epochs * 5, self.train.epochs)
+        assert all((pair.steps, pair.epochs) == expected for pair in report.pairs), "steps missing or too many"
+        assert all((pair.first is None) == (pair.max_ulp == 0) for pair in report.pairs), "a first difference of none"
+        assert all(len(pair.gaps) == sum(expected) for pair in report.pairs), "moments missing or too many"
+        around = [[one and one.epoch for one in pair.around or ()] for pair in report.pairs]
+        return [document, [pair.gaps for pair in report.pairs], around, lines]
 
 
 def trace(path: Path) -> Any:
@@ -145,14 +197,19 @@ def text(path: Path) -> Any:
     from lockstep.commands.search import _space
     from shared import ModelSpec, TrainSpec
 
-    errors, found = [], []
     reads: list[Callable[[], Any]] = [lambda: _space(str(path))]
     reads += [lambda kind=kind: kind.from_json(path.read_text("utf-8", "replace")) for kind in (ModelSpec, TrainSpec)]
+    found = what_is_read(reads)
+    assert all(type(one).from_json(one.to_json()) == one for one in found), "read as something else than it is written as"
+    return [one.to_json() for one in found]
+
+
+def what_is_read(reads: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What those of several readers return that do not refuse; the error of the first where all do."""
+    errors, found = [], []
     for read in reads:
         try:
-            one = read()
-            assert type(one).from_json(one.to_json()) == one, "read as something else than it is written as"
-            found.append(one.to_json())
+            found.append(read())
         except InputError as error:
             check_line(error)
             errors.append(error)
@@ -167,7 +224,9 @@ MAKERS: dict[str, Callable[[], Callable[[Path], Any]]] = {
     "weights": Wings,
     "specs": lambda: specs,
     "keras": Wings,
+    "tensors": Tensors,
     "checkpoint": Checkpoint,
+    "comparison": Comparison,
     "trace": lambda: trace,
     "picture": lambda: picture,
     "json": lambda: text,
@@ -192,7 +251,7 @@ def bits(value: Any) -> str:
     return found.hexdigest()
 
 
-def check_line(error: InputError) -> None:
+def check_line(error: InputError | str) -> None:
     """An error must be one line, and say what was received."""
     said = str(error)
     fits = "Received: " in said and len(said) < 2000 and said.isprintable() and len(said.splitlines()) == 1

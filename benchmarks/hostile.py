@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-SEALED = {"trace": b"lockstep golden trace, format 1, sha256 ", "checkpoint": b"lockstep checkpoint, format 1, sha256 "}
+SEALED = {
+    "trace": b"lockstep golden trace, format 1, sha256 ",
+    **dict.fromkeys(("checkpoint", "comparison"), b"lockstep checkpoint, format 1, sha256 "),
+}
 PREFACE = 512
 Pool = dict[str, list[bytes]]
 
@@ -35,17 +39,16 @@ def sound(folder: Path) -> None:
     import lockstep
     import lowlevel
     from lockstep.tuning.space import COURSE
-    from shared import Checkpoints, Dataset
+    from shared import Checkpoints
 
     generator = np.random.default_rng(5)
-    x, y = generator.normal(size=(24, 6)), generator.integers(0, 3, 24)
-    data = Dataset(x_train=x, y_train=y, x_test=x[:5], y_test=y[:5], classes=("a", "b", "c"), source="made", name="made")
-    model, train = specs()
+    data, (model, train) = dataset(), specs()
+    x = data.x_train
     trainer = lowlevel.Trainer(model, train)
     trainer.fit(data, checkpoint=Checkpoints(folder / "kept", every=4, keep=9))
-    for number, path in enumerate(Checkpoints(folder / "kept").paths()):
-        path.rename(folder / f"checkpoint-{number}")
-    (folder / "kept").rmdir()
+    _as_sound("checkpoint", Checkpoints(folder / "kept"), folder)
+    lockstep.compare(model, train, data, sides=sides(), checkpoint=Checkpoints(folder / "kept", every=3, keep=9))
+    _as_sound("comparison", Checkpoints(folder / "kept"), folder)
     high = highlevel.Trainer(model, train)
     high.fit(data)
     for number, one in enumerate((trainer, high)):
@@ -53,6 +56,8 @@ def sound(folder: Path) -> None:
         content = (folder / "net.weights.h5").read_bytes()
         for kind in ("weights", "specs"):
             (folder / f"{kind}-{number}").write_bytes(content)
+        one.export(folder / "net.safetensors")
+        (folder / "net.safetensors").rename(folder / f"tensors-{number}")
     (folder / "net.weights.h5").unlink()
     lockstep.record(model, train, data, folder / "trace.h5", sides="graph,keras", every=5)
     (folder / "trace.h5").rename(folder / "trace-0")
@@ -61,7 +66,7 @@ def sound(folder: Path) -> None:
         net.save(folder / "net.keras")
         (folder / "net.keras").rename(folder / f"keras-{number}")
         net.compile("adam", "mse")
-        net.fit(x.astype("f4"), x[:, :3], verbose=0)
+        net.fit(x.astype("f4"), x[:, :3].astype("f4"), verbose=0)
 
     (folder / "digits-0").write_bytes(Path(__file__).parents[1].joinpath("datasets", "digits.h5").read_bytes())
     pixels = generator.integers(0, 256, (9, 12, 3)).astype(np.uint8)
@@ -81,11 +86,52 @@ def sound(folder: Path) -> None:
         (folder / f"json-{number}").write_text(text)
 
 
+def _as_sound(kind: str, checkpoints: Any, folder: Path) -> None:
+    """Move checkpoints to where the sound files lie."""
+    for number, path in enumerate(checkpoints.paths()):
+        path.rename(folder / f"{kind}-{number}")
+    Path(checkpoints.folder).rmdir()
+
+
+def dataset() -> Any:
+    """What the sound files' nets are trained on: 24 rows of 6 columns, three classes."""
+    from shared import Dataset
+
+    generator = np.random.default_rng(5)
+    x, y = generator.normal(size=(24, 6)), generator.integers(0, 3, 24)
+    return Dataset(x_train=x, y_train=y, x_test=x[:5], y_test=y[:5], classes=("a", "b", "c"), source="made", name="made")
+
+
 def specs() -> tuple[Any, Any]:
-    """The net and the training of the sound files: 24 rows of 6 columns, three classes."""
+    """The net and the training of the sound files."""
     from shared import ModelSpec, TrainSpec
 
     return ModelSpec.mlp(6, 5, 3), TrainSpec(epochs=2, batch_size=5, seed=3)
+
+
+def sides() -> list[Any]:
+    """The sides of the sound comparison, all in NumPy and so quickly compared: one that differs from the fourth step on, one that
+    differs from the first on, one that does not, and the reference."""
+    from lockstep.sides import Side, side
+
+    make = side("numpy").make
+
+    def late(model: Any, train: Any) -> Any:
+        trainer = make(model, train)
+        fit = trainer.fit
+
+        def fit_and_change(data: Any, plan: Any, sink: Any, **more: Any) -> Any:
+            def see(record: Any) -> None:
+                changed = {"logits": record.logits * np.float32(1 + 2**-20)} if getattr(record, "step", 0) >= 4 else {}
+                sink(replace(record, **changed))
+
+            return fit(data, plan, see, **more)
+
+        trainer.fit = fit_and_change
+        return trainer
+
+    soon = Side("soon", lambda model, train: make(model, replace(train, epsilon=1e-6)))
+    return [Side("late", late), soon, Side("same", make), Side("numpy", make)]
 
 
 def attack(kind: str, pool: Pool, draw: random.Random) -> bytes:
@@ -384,6 +430,47 @@ def json_text(content: bytes, draw: random.Random) -> bytes:
     return json.dumps(values).encode()
 
 
+# ------------------------------------------------------------------------------------------------ safetensors made on purpose
+
+
+def tensor_file(content: bytes, draw: random.Random) -> bytes:
+    """A safetensors file whose header, texts, tensors or numbers are others, or of which the first bytes give another length."""
+    size = int.from_bytes(content[:8], "little")
+    header, numbers = json.loads(content[8 : 8 + size]), content[8 + size :]
+    name = draw.choice([name for name in header if name != "__metadata__"])
+    text, deed = b"", draw.random()
+    if deed < 0.2:
+        text = json_text(content[8 : 8 + size], draw)
+    elif deed < 0.5:
+        said = header["__metadata__"]
+        key = draw.choice(sorted(said))
+        said[key] = json_text(said[key].encode(), draw).decode("utf-8", "replace")
+    elif deed < 0.8:
+        key, value = draw.choice(TOLD)
+        header[name][key] = value
+    elif deed < 0.9:
+        header |= {f"more/{at}": draw.choice((header[name], EMPTY)) for at in range(draw.choice((1, 9, 5000)))}
+    else:
+        numbers = draw.choice((numbers[::-1], b"\xff" * len(numbers), bytes(2**26), b"", numbers + b"x"))
+    text = text or json.dumps(header).encode()
+    length = len(text) if draw.random() < 0.9 else draw.choice((0, len(text) - 1, len(text) + 9, 2**20, 2**31, 2**63, 2**64 - 1))
+    return length.to_bytes(8, "little") + text + numbers
+
+
+EMPTY = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+TOLD: tuple[tuple[str, Any], ...] = (
+    *(("dtype", name) for name in ("F16", "F64", "I32", "U8", "BOOL", "BF16", "F8_E4M3", "C64", "F4", "X9", "", None)),
+    *(
+        ("shape", shape)
+        for shape in ([], [5, 6], [30], [2**40, 2**40], [2**63, 2], [-1, -30], [0], [1.5], ["6", "5"], [1] * 999, 30)
+    ),
+    *(
+        ("data_offsets", pair)
+        for pair in ([0, 0], [0, 4], [4, 124], [0, 2**40], [2**64 - 8, 2**64 - 4], [120, 0], [-120, 0], [0], None)
+    ),
+)
+
+
 # --------------------------------------------------------------------------------------------------- pictures made on purpose
 
 
@@ -477,6 +564,8 @@ MAKERS: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "specs": hdf5,
     "trace": sealed_hdf5("trace"),
     "checkpoint": sealed_hdf5("checkpoint"),
+    "comparison": sealed_hdf5("comparison"),
+    "tensors": tensor_file,
     "keras": keras_file,
     "picture": picture,
     "json": json_text,

@@ -4,6 +4,7 @@ The records of the last moment are kept too, and those around a first difference
 broken off is the report of one that was not.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -19,7 +20,7 @@ from shared.checkpoints.point import read_state, state_arrays
 from shared.checkpoints.sealed import Sealed
 from shared.checkpoints.session import Content, Session
 from shared.feed import Feed
-from shared.records import CURVES, STAGES, EpochRecord, History, Record, State, StepRecord
+from shared.records import CURVES, EPOCH_STAGES, EpochRecord, History, Record, State, StepRecord
 from shared.spec import ModelSpec, TrainSpec
 from shared.spec.rules import whole
 from shared.weights import checked
@@ -82,8 +83,8 @@ class StandFile:
     def __init__(self, model: ModelSpec, train: TrainSpec, plan: BatchPlan, tests: int, like: Sequence[State]) -> None:
         self.model, self.train, self.plan, self.tests, self.like = model, train, plan, tests, like
         layout = Layout.of(model, train, plan.examples, tests)
-        keys = ([(stage, name) for stage, name, _ in part] for part in (layout.of_step, layout.of_epoch))
-        self.of_step, self.of_epoch = keys
+        keys = ([(stage, name) for stage, name, _ in part] for part in (layout.of_step, layout.of_epoch, layout.of_state))
+        self.of_step, self.of_epoch, self.of_start = keys
         self.width = max(len(self.of_step), len(self.of_epoch))
         self._places: list[list[int]] = []  # of each tally, the differences found so far
         self._found: list[list[tuple[float, float]]] = []
@@ -148,12 +149,13 @@ class StandFile:
             and whole(step, 0)
             and epoch + bool(step) <= self.train.epochs
             and step < self.plan.steps
+            and epoch + step > 0
             and type(seconds) is float
+            and 0 <= seconds < math.inf
             and isinstance(curves, list)
             and all(isinstance(name, str) and name in CURVES for name in curves)
             and len(set(curves)) == len(curves)  # one array for each: a list could name the same one without end
-            and isinstance(last, list)
-            and len(last) == len(self.like)
+            and last == [self._moment(epoch, step)] * len(self.like)
             and isinstance(tallies, list)
             and len(tallies) == len(self.like) - 1
         )
@@ -165,7 +167,7 @@ class StandFile:
             History(**{name: sealed.array(f"sides/{at}/curves/{name}", (epoch,), np.float64).tolist() for name in curves})
             for at in sides
         ]
-        records = [self._get(sealed, f"sides/{at}/last", last[at], self.like[at]) for at in sides]
+        records = [self._get(sealed, f"sides/{at}/last", self._moment(epoch, step), self.like[at]) for at in sides]
         stand = Stand(
             states=[read_state(sealed, self.like[at], f"sides/{at}/state/") for at in sides],
             tallies=[self._tally(sealed, at, told, epoch, step) for at, told in enumerate(tallies)],
@@ -186,13 +188,14 @@ class StandFile:
         kind: Any = told if isinstance(told, dict) else {}
         first, around, count = kind.get("first"), kind.get("around"), kind.get("gaps")
         sound = (
-            all(type(kind.get(name)) in (int, float) and kind[name] >= 0 for name in _SCALARS)
+            all(_is_amount(kind.get(name)) for name in ("max_abs", "max_ulp"))
+            and all(_is_count(kind.get(name)) for name in ("tensors", "numbers", "steps", "epochs"))
             and (kind["steps"], kind["epochs"]) == (epoch * self.plan.steps + step, epoch)
             and whole(count, 0)
-            and count <= moments * self.width
-            and (first is None or _is_divergence(first))
-            and isinstance(around, list)
-            and len(around) in (0, 4)
+            and count <= (0 if first is None else moments * self.width)
+            and (first is None or self._is_divergence(first, moments))
+            and bool(kind["max_ulp"]) == (first is not None)
+            and around == self._around(first)
         )
         if not sound:
             raise sealed.error("a tally with other values")
@@ -200,12 +203,14 @@ class StandFile:
         found = sealed.array(f"pairs/{at}/gaps", (count, 2), np.float64)
         if count and not (places.min() >= 0 and places.max() < moments * self.width and (np.diff(places) > 0).all()):
             raise sealed.error("differences at other places")
+        if not (found >= 0).all():
+            raise sealed.error("differences that are no amounts")
         self._places.append(places.tolist())
         self._found.append([(distance, one) for distance, one in found.tolist()])
         sides = (self.like[at], self.like[at], self.like[-1], self.like[-1])
         records = [
             self._get(sealed, f"pairs/{at}/around/{number}", one, like)
-            for number, (one, like) in enumerate(zip(around, sides, strict=False))
+            for number, (one, like) in enumerate(zip(self._around(first), sides, strict=False))
         ]
         return Tally(
             Names.of(self.model, self.train),
@@ -224,15 +229,46 @@ class StandFile:
             gaps.append({key: Gap(*found[at]) if (at := place + column) in found else none for column, key in enumerate(keys)})
         return gaps
 
-    def _get(self, sealed: Sealed, where: str, told: Any, like: State) -> Record | None:
-        """The record of which the header says ``told``."""
-        if told is None:
-            return None
+    def _moment(self, epoch: int, step: int) -> list | None:
+        """What a header says of the record of the moment after which so much is done; None before the first one."""
+        if step:
+            return ["step", epoch + 1, epoch * self.plan.steps + step]
+        return ["epoch", epoch, 0] if epoch else None
+
+    def _is_divergence(self, told: Any, moments: int) -> bool:
+        """Whether it describes a first difference within so many moments."""
         if not (
-            isinstance(told, list) and len(told) == 3 and told[0] in ("step", "epoch") and all(whole(n, 0) for n in told[1:])
+            isinstance(told, dict)
+            and set(told) == {field.name for field in fields(Divergence)}
+            and all(whole(told[name], 1) for name in ("epoch", "step"))
+            and all(isinstance(told[name], str) for name in ("stage", "tensor"))
+            and all(_is_amount(told[name]) for name in ("max_abs", "max_ulp"))
         ):
-            raise sealed.error("a record with other values")
-        kind, epoch, step = told
+            return False
+        key, (epoch, step) = (told["stage"], told["tensor"]), self._place(told)
+        if key in self.of_start:
+            return (told["epoch"], told["step"]) == (1, 1)
+        right = step == self.plan.steps if key in self.of_epoch else key in self.of_step and 1 <= step <= self.plan.steps
+        return right and epoch * (self.plan.steps + 1) + step + (key in self.of_epoch) <= moments
+
+    def _place(self, first: dict[str, Any]) -> tuple[int, int]:
+        """The epochs before a first difference, and the steps of the next one with which it came."""
+        return first["epoch"] - 1, first["step"] - (first["epoch"] - 1) * self.plan.steps
+
+    def _around(self, first: dict[str, Any] | None) -> list:
+        """What a header says of the records around a first difference; of a difference at the start there are none."""
+        if first is None or first["stage"] == "weights in":
+            return []
+        epoch, step = self._place(first)
+        if first["stage"] in EPOCH_STAGES:
+            return [self._moment(epoch, step), self._moment(epoch + 1, 0)] * 2
+        return [self._moment(epoch, step - 1), self._moment(epoch, step)] * 2
+
+    def _get(self, sealed: Sealed, where: str, moment: list | None, like: State) -> Record | None:
+        """The record of a moment."""
+        if moment is None:
+            return None
+        kind, epoch, step = moment
         parts: dict[str, Any] = {}
         for name, (shape, dtype) in (self._of_step(step, like) if kind == "step" else self._of_end()).items():
             value = sealed.array(f"{where}/{name}", shape, dtype)
@@ -280,15 +316,14 @@ def _parts(record: Record) -> Iterator[tuple[str, Any]]:
             yield field.name, value
 
 
-def _is_divergence(told: Any) -> bool:
-    return (
-        isinstance(told, dict)
-        and set(told) == {field.name for field in fields(Divergence)}
-        and all(whole(told[name], 1) for name in ("epoch", "step"))
-        and told["stage"] in STAGES
-        and isinstance(told["tensor"], str)
-        and all(type(told[name]) in (int, float) for name in ("max_abs", "max_ulp"))
-    )
+def _is_amount(told: Any) -> bool:
+    """Whether it is a difference: a count, or a number from 0 to infinity."""
+    return _is_count(told) or (type(told) is float and told >= 0)
+
+
+def _is_count(told: Any) -> bool:
+    """Whether it is a whole number from 0 that a comparison may reach: there are 2**64 numbers in float64."""
+    return type(told) is int and 0 <= told <= 2**64
 
 
 class ComparisonKeeper:

@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import math
 import os
 import resource
 import shutil
@@ -25,6 +26,7 @@ import lockstep
 import lowlevel
 import lowlevel.callbacks
 from lockstep.commands.checkpoints import beside
+from lockstep.sides import Side, side
 from shared import Checkpoints, Dataset, InputError, ModelSpec, TrainSpec
 from shared import files as shared_files
 from shared.checkpoints.memory import Memory
@@ -403,7 +405,7 @@ def test_where_all_are_damaged_nothing_is_begun_anew(copied):
     assert len(Checkpoints(copied).paths()) == 8
 
 
-def resealed(path, change, header=None):
+def resealed(path, change, header=None, rewrite=lambda header: None):
     """The file with other content and a digest that is right: what somebody writes on purpose."""
     content = path.read_bytes()[PREFACE:]
     with h5py.File(io.BytesIO(content), "r") as file:
@@ -411,6 +413,7 @@ def resealed(path, change, header=None):
         file.visititems(lambda name, node: arrays.update({name: node[()]}) if isinstance(node, h5py.Dataset) else None)
     given = json.loads(arrays.pop("header").tobytes()) | (header or {})
     change(arrays)
+    rewrite(given)
     path.write_bytes(sealed(given, arrays))
 
 
@@ -464,6 +467,12 @@ def test_links_and_long_headers_are_refused_by_the_guard(tmp_path):
     path = tmp_path / "checkpoint-00000001.h5"
     path.write_bytes(sealed({"text": "x" * MAX_HEADER}, {}))
     with pytest.raises(InputError, match="bytes in memory"), opened(path):
+        pass
+    path.write_bytes(sealed(["no", "object"], {}))
+    with (
+        pytest.raises(InputError, match=r"JSON object\. Received: .* \(list\), in .*checkpoint-00000001\.h5'\. Delete it\."),
+        opened(path),
+    ):
         pass
     (tmp_path / "pipe").mkdir()
     with pytest.raises(InputError, match="folder"), opened(tmp_path / "pipe"):
@@ -625,6 +634,72 @@ def test_a_comparison_goes_on_with_all_that_it_has_found(sides, tmp_path):
         checkpoint=tmp_path / "all",
         resume=True,
     )
+
+
+def first(**changes):
+    return lambda header: header["tallies"][0]["first"].update(changes)
+
+
+def tally(**changes):
+    return lambda header: header["tallies"][0].update(changes)
+
+
+TALLIES = {
+    "an escape sequence for a tensor": first(tensor="\x1b[2J"),
+    "an unknown stage": first(stage="breakfast"),
+    "a list for a stage": first(stage=["slots"]),
+    "the stage of an epoch": first(stage="epoch loss", tensor="loss"),
+    "a difference at the start that came later": first(stage="weights in", tensor="L1/kernel", step=2),
+    "a first difference that is still to come": first(step=6, epoch=2),
+    "a first difference in another epoch": first(epoch=2),
+    "an amount that is none": first(max_abs=math.nan),
+    "no first difference": tally(first=None, around=[]),
+    "no first difference, and none in sum": tally(first=None, around=[], max_ulp=0),
+    "no records around it": tally(around=[None] * 4),
+    "fewer records around it": tally(around=[]),
+    "records of another moment around it": tally(around=[None, ["step", 1, 2]] * 2),
+    "a difference of 400 digits": tally(max_abs=10**400),
+    "a difference below zero": tally(max_abs=-1.0),
+    "a part of a number": tally(numbers=1.5),
+    "truth for a count": tally(epochs=True),
+    "endless seconds": lambda header: header.update(seconds=math.inf),
+    "no last records": lambda header: header.update(last=[None, None]),
+    "last records of another moment": lambda header: header.update(last=[["epoch", 1, 0]] * 2),
+    "nothing done": lambda header: header.update(epoch=0, step=0),
+    "a difference of one tensor below zero": -1.0,
+    "a difference of one tensor that is none": math.nan,
+}
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory):
+    """A checkpoint of a comparison of two sides that differ from the first step on, and a function that goes on from a folder."""
+    make = side("numpy").make
+    sides = [Side("other", lambda model, train: make(model, replace(train, epsilon=1e-6))), side("numpy")]
+
+    def compare(checkpoint, resume=True):
+        return lockstep.compare(SMALL, TRAIN, DATA, sides=sides, checkpoint=checkpoint, resume=resume)
+
+    checkpoints = Checkpoints(tmp_path_factory.mktemp("apart"), every=5, keep=1)
+    compare(checkpoints, resume=False)
+    (path,) = checkpoints.paths()
+    resealed(path, lambda arrays: None)
+    assert compare(replace(checkpoints, every=None)).pairs[0].steps == 2 * STEPS  # what no one has changed is taken
+    return path, compare
+
+
+@pytest.mark.parametrize("name", TALLIES)
+def test_a_tally_made_on_purpose_is_passed_over(name, apart, tmp_path):
+    path, compare = apart
+    change, lines = TALLIES[name], []
+    hostile = Path(shutil.copy(path, tmp_path))
+    if isinstance(change, float):
+        resealed(hostile, lambda arrays: arrays["pairs/0/gaps"].__setitem__((0, 0), change))
+    else:
+        resealed(hostile, lambda arrays: None, rewrite=change)
+    refused("1 damaged", compare, checkpoint=Checkpoints(tmp_path, every=None, tell=lines.append))
+    assert lines[0].startswith("a checkpoint is passed over: ")
+    assert lines[0].isprintable()
 
 
 @pytest.mark.long

@@ -253,6 +253,37 @@ def test_strings_of_either_length(path):
     refused(path, lambda file: file.strings("long", max_count=3), "3072 bytes of text")
 
 
+def test_json_objects(path):
+    spelt = {
+        "object": b'{"units": 25, "name": "H\xc3\xa4nde"}',
+        "cut": b"{",
+        "no text": b"\xff\xfe\xfd\xfc\xfb",
+        "deep": b"[" * 10**5,
+        "digits": b"9" * 5000,
+        "list": b"[1]",
+        "nothing": b"null",
+        "empty": b"",
+    }
+    with h5py.File(path, "w") as file:
+        for name, text in spelt.items():
+            file[name] = np.frombuffer(text, np.uint8)
+        file["floats"] = np.zeros(3)
+    with guarded(path) as file:
+        assert file.json_object("object", max_bytes=99, remedy="") == {"units": 25, "name": "Hände"}
+
+    def read(name, max_bytes=2**17):
+        return lambda file: file.json_object(name, max_bytes=max_bytes, remedy="Delete it.")
+
+    for name in spelt.keys() - {"object"}:
+        said = refused(path, read(name), f"{name!r} must spell a JSON object. Received: ")
+        assert said.endswith(f", in {str(path)!r}. Delete it.")
+        found = {"list": "JSON of another type (list)", "nothing": "JSON of another type (NoneType)"}
+        assert found.get(name, "bytes that spell no JSON") in said
+    refused(path, read("object", 9), "9 bytes in memory")
+    refused(path, read("floats"), "unsigned integers")
+    refused(path, read("missing"), "'missing' must be in the file")
+
+
 def test_attributes(path):
     with h5py.File(path, "w", libver="latest") as file:
         file.attrs["text"] = '{"units": 25, "name": "Hände"}'

@@ -115,6 +115,22 @@ def test_S1_03_many_machines_give_the_serial_scores_though_workers_are_lost(rows
 
 
 @pytest.mark.long
+def test_a_point_that_ends_its_workers_again_and_again_ends_the_search(rows, cluster, tmp_path):
+    """By a worker that is started anew each time, and that dies of the point, as where memory runs out."""
+    (tmp_path / "deadly.py").write_text(
+        "import os, signal\n"
+        "from lockstep.tuning import cluster\n"
+        "def trained_in_worker(*task):\n"
+        "    open('deaths', 'a').write('x')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "cluster.trained_in_worker = trained_in_worker\n"
+    )
+    cluster.start("worker", cluster.address, "--nthreads", "1", "--nanny", "--no-dashboard", "--preload", "deadly.py")
+    refused(lambda: lockstep.search(SPACE, rows, points=1, scheduler=cluster.address), "a point that was lost with 4 workers")
+    assert (tmp_path / "deaths").read_text() == "xxxx"
+
+
+@pytest.mark.long
 def test_a_search_that_loses_its_scheduler_ends_in_one_line(cluster, tmp_path):
     cluster.work()
     command = [sys.executable, "-m", "lockstep", "search", "digits", "--points", "500", "--epochs", "3"]

@@ -23,6 +23,7 @@ from lockstep.traces.file import PREFACE, write
 from lockstep.traces.layout import BUDGET, MOST_BYTES, Layout
 from lowlevel.optimizers import Adam
 from shared import Dataset, DropoutSpec, InputError, ModelSpec, TrainSpec
+from shared.data.hdf5 import GuardedFile
 from shared.spec import BatchNormalizationSpec, CosineDecaySpec, DenseSpec
 
 ROOT = Path(__file__).parents[1]
@@ -371,10 +372,10 @@ HOSTILE = {
     "too much": (lambda file: file.create_dataset("more", data=1), "more"),
     "no header": (lambda file: file.__delitem__("header"), "header"),
     "group in a circle": (lambda file: file.__setitem__("circle", file["/"]), "nested"),
-    "header of no JSON": (put("header", data=np.frombuffer(b"{", np.uint8)), "JSON"),
-    "header of no UTF-8": (put("header", data=np.frombuffer(b"\xff\xfe\xfd\xfc\xfb", np.uint8)), "JSON"),
-    "deep header": (put("header", data=np.frombuffer(b"[" * 10**5, np.uint8)), "JSON"),
-    "header that is a list": (put("header", data=np.frombuffer(b"[1]", np.uint8)), "JSON"),
+    "header of no JSON": (put("header", data=np.frombuffer(b"{", np.uint8)), "no JSON"),
+    "header of no UTF-8": (put("header", data=np.frombuffer(b"\xff\xfe\xfd\xfc\xfb", np.uint8)), "no JSON"),
+    "deep header": (put("header", data=np.frombuffer(b"[" * 10**5, np.uint8)), "no JSON"),
+    "header that is a list": (put("header", data=np.frombuffer(b"[1]", np.uint8)), "(list)"),
 }
 
 
@@ -438,11 +439,12 @@ def outcome(reader, given):
     return ""
 
 
-class Pretended:
+class Pretended(GuardedFile):
     """Stands for a guarded file whose arrays are those of a sound trace, but for the header."""
 
     def __init__(self, path, header, trace):
-        self.path, self.header = path, header
+        super().__init__(path, None)
+        self.header = header
         self.arrays = {"orders": trace.orders, "data/train": trace.data.train, "data/test": trace.data.test}
         self.arrays |= {f"recordings/0/{name}": array for name, array in trace.recordings[0].items()}
 

@@ -135,7 +135,7 @@ def _check_digest(path: Path) -> None:
 
 
 def _read(file: GuardedFile) -> Trace:
-    header = _header_of(file)
+    header = file.json_object("header", max_bytes=MAX_HEADER, remedy="Record the trace again.")
     if not _sound(header):
         raise InputError(UNSOUND)
     model, train = ModelSpec.from_dict(header["model"]), TrainSpec.from_dict(header["train"])
@@ -207,18 +207,6 @@ def _setting(value: Any) -> bool:
     """Whether it is a plain value, or a list or an object of such."""
     parts = [*value.values()] if isinstance(value, dict) else value if isinstance(value, list) else [value]
     return all(part is None or isinstance(part, str | int | float) for part in parts)
-
-
-def _header_of(file: GuardedFile) -> dict[str, Any]:
-    try:
-        header = json.loads(file.array("header", kinds="u", max_bytes=MAX_HEADER).tobytes())
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        header = None
-    if not isinstance(header, dict):
-        raise InputError(UNSOUND)
-    return header
 
 
 def _array(file: GuardedFile, name: str, shape: tuple[int, ...], kinds: str) -> np.ndarray:

@@ -96,10 +96,11 @@ def trained_there(
         try:
             for future in futures:
                 yield future.result()
-        except KilledWorker:
+        except KilledWorker as error:
             raise InputError(
-                "A lost worker's point is trained by another one, but not without end. Received: a point whose workers were all "
-                "ended from outside, as systems do where memory runs out. Give the workers more memory."
+                "A lost worker's point is trained by another one, but not without end. Received: a point that was lost with "
+                f"{error.allowed_failures + 1} workers, as where memory runs out and the system ends them. "
+                "Give the workers more memory."
             ) from None
         except (CancelledError, CommClosedError):
             raise InputError(

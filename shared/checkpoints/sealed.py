@@ -85,15 +85,7 @@ def opened(path: Path) -> Iterator[Sealed]:
     path = checked_path(path)
     _check_digest(path)
     with guarded(path) as file:
-        try:
-            header = json.loads(file.array("header", kinds="u", max_bytes=MAX_HEADER).tobytes())
-        except (ValueError, RecursionError) as error:
-            if isinstance(error, InputError):
-                raise
-            header = None
-        if not isinstance(header, dict):
-            raise InputError(f"The header of a checkpoint is a JSON object. Received: another, in {str(path)!r}. Delete it.")
-        yield Sealed(path, file, header)
+        yield Sealed(path, file, file.json_object("header", max_bytes=MAX_HEADER, remedy="Delete it."))
 
 
 def _check_digest(path: Path) -> None:

@@ -13,6 +13,7 @@ format allows, and unpacks compressed pieces once by itself, since the HDF5 libr
 the size that the file gives for them.  It is no shield against mistakes inside that library.
 """
 
+import json
 import math
 import mmap
 import os
@@ -162,6 +163,20 @@ class GuardedFile:
             return values
 
         return self._attempt(name, read)
+
+    def json_object(self, name: str, *, max_bytes: int, remedy: str) -> dict[str, Any]:
+        """Read the array ``name`` of at most ``max_bytes`` bytes, which spell a JSON object.
+
+        ``remedy`` is what the error recommends where they spell anything else.
+        """
+        spelt = self.array(name, kinds="u", max_bytes=max_bytes).tobytes()
+        try:
+            value = json.loads(spelt)
+        except (ValueError, RecursionError):  # no text, no JSON, a number of too many digits, or nested too deep
+            raise self._error(f"{name!r} must spell a JSON object", "bytes that spell no JSON", remedy) from None
+        if not isinstance(value, dict):
+            raise self._error(f"{name!r} must spell a JSON object", f"JSON of another type ({type(value).__name__})", remedy)
+        return value
 
     def strings(self, name: str, *, max_count: int = MAX_NAMES) -> tuple[str, ...]:
         """Read the array ``name`` of at most ``max_count`` texts, of fixed or variable length, as strings (UTF-8)."""

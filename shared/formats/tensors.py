@@ -13,6 +13,7 @@ import numpy as np
 from shared.errors import InputError
 from shared.extras import needed
 from shared.spec import ModelSpec
+from shared.spec.rules import line
 
 MAX_HEADER = 2**20  # bytes; a tensor takes about 100, and the specs a few thousand
 
@@ -98,4 +99,4 @@ def _opened(path: str | Path) -> Iterator[Any]:
         with safetensors.safe_open(path, framework="np") as file:
             yield file
     except failures as error:
-        raise refuse(" ".join(str(error).split())[:100]) from None
+        raise refuse(line(str(error).partition(" for tensor")[0])[:100]) from None  # one of many, and not always the same
