@@ -29,7 +29,7 @@ from shared.data.card import DataCard
 from shared.feed import Feed, batch, feed
 from shared.replicas import alone, check_fit, check_shares, check_training
 from shared.settings import resolve
-from shared.spec import ModelSpec, TrainSpec
+from shared.spec import DenseSpec, ModelSpec, TrainSpec
 from shared.weights import checked, checked_state, specs_in
 
 __all__ = ["Trainer", "load_model"]
@@ -234,8 +234,11 @@ class Trainer:
         rows = [tf.gather(part, order) for part in rows]  # outside of the step: XLA would fuse it in, and round differently
         size = plan.batch_size
         full, rest = divmod(plan.examples, size)
+        # Where a program takes the rows out by itself, XLA computes the product with a single column otherwise.
+        units = [layer.units for layer in self.model.layers if isinstance(layer, DenseSpec)]
+        column = self.jit_compile and units[:1] == [1]
         while step < full:
-            if self.execution == "epoch":
+            if self.execution == "epoch" and not column:
                 first, step = step, min(reach(step), full)
                 self._function("steps", *rows)(tf.constant(first), tf.constant(step), tf.constant(size), *rows)
             else:

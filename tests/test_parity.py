@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import pytest
-from cases import EPOCHS, GROWN, LONG, QUICK, ROWS, Case, Grown, data_for
+from cases import EPOCHS, GROWN, LONG, QUICK, ROWS, Case, Grown, data_for, small_data
 
 import lockstep
 from shared import DenseSpec, ModelSpec, TrainSpec
@@ -59,6 +59,14 @@ def test_what_was_added_equals_fit(case):
 @pytest.mark.parametrize("case", [pytest.param(case, marks=() if case.xla else pytest.mark.long) for case in GROWN], ids=str)
 def test_what_was_added_equals_fit_under_xla(case):
     identical(case, SIDES["xla"])
+
+
+def test_a_single_unit_equals_fit_under_xla():
+    """XLA computes the product of a first layer that is one column otherwise where a program takes the rows out by itself."""
+    x, y, *_ = small_data()
+    model, train = ModelSpec.mlp(12, 1), TrainSpec(epochs=3, batch_size=10, loss="binary_crossentropy", learning_rate=0.05)
+    report = lockstep.compare(model, train, (x, y % 2), sides=SIDES["xla"])
+    assert [(pair.verdict, pair.max_ulp, pair.steps) for pair in report.pairs] == [("identical", 0, 15)] * 2
 
 
 @pytest.mark.long
