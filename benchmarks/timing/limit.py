@@ -1,5 +1,5 @@
-"""Part ``limit``: the least that a step can cost. Every matrix product of the step at the job's shapes, and one fused pass of Adam
-over the parameters, each timed by itself by several libraries; the best of each is taken, and they are added up.
+"""Part ``limit``: the least that a step can cost. Every matrix product of the step at the job's shapes, and one fused pass of
+Adam over the parameters, each timed by itself by several libraries; the best of each is taken, and they are added up.
 """
 
 import time
