@@ -1,6 +1,7 @@
 """The blocks of the page: figures in, Markdown out. Each says in a sentence how to read its table."""
 
 import statistics
+import textwrap
 from collections.abc import Sequence
 
 from timing import sweeps
@@ -22,6 +23,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def times(ratio: float) -> str:
     """``12×``, ``3.4×``, ``0.12×``."""
     return f"{ratio:.{0 if ratio >= 20 else 1 if ratio >= 2 else 2}f}{TIMES}"
+
+
+def joined(*paragraphs: str) -> str:
+    """Paragraphs with an empty line between them, prose broken at 130 columns; lists, tables and pictures as they are."""
+    broken = (textwrap.fill(one, 130, break_long_words=False, break_on_hyphens=False) for one in paragraphs)
+    return "\n\n".join(one if one[:2] in ("| ", "- ", "![") else new for one, new in zip(paragraphs, broken, strict=True))
 
 
 def number(value: float) -> str:
@@ -47,21 +54,19 @@ def ran(parts: dict) -> str:
     took = ", ".join(f"{name} {part['seconds']:.0f} s" for name, part in parts.items())
     quick = [name for name, part in parts.items() if part["quick"]]
     warning = [f"**Measured with `--quick`, on tiny sizes: {', '.join(quick)}. Not results.**"] if quick else []
-    return "\n\n".join(
-        [
-            *warning,
-            "`python benchmarks/speed.py` measures all of this and writes this page. A speed is a ratio to plain "
-            "`fit`, which was "
-            "measured in the same round: `model.fit(x, y, batch_size=…, verbose=0)`, compiled with "
-            '`metrics=["accuracy"]`, on NumPy '
-            f"arrays. `{TIMES}` is how many times as fast. An epoch's time is the slope between a short and a long "
-            "training, so what a "
-            "training costs once falls out. Contenders run in turn, A B C A B C …, and the median of the rounds' "
-            "ratios is given. "
-            "Absolute times are those of one machine; ratios hold better elsewhere.",
-            "\n".join(lines),
-            f"Seconds that the parts took: {took}.",
-        ]
+    return joined(
+        *warning,
+        "`python benchmarks/speed.py` measures all of this and writes this page. A speed is a ratio to plain "
+        "`fit`, which was "
+        "measured in the same round: `model.fit(x, y, batch_size=…, verbose=0)`, compiled with "
+        '`metrics=["accuracy"]`, on NumPy '
+        f"arrays. `{TIMES}` is how many times as fast. An epoch's time is the slope between a short and a long "
+        "training, so what a "
+        "training costs once falls out. Contenders run in turn, A B C A B C …, and the median of the rounds' "
+        "ratios is given. "
+        "Absolute times are those of one machine; ratios hold better elsewhere.",
+        "\n".join(lines),
+        f"Seconds that the parts took: {took}.",
     )
 
 
@@ -83,12 +88,10 @@ def overview(parts: dict) -> str:
     heads = [
         f"{TITLES[job].lower()} {'-'.join(map(str, figures['sizes']))}, batch {figures['batch']}" for job, figures in jobs.items()
     ]
-    return "\n\n".join(
-        [
-            "How many times as fast as plain `fit` an epoch is; higher is faster.",
-            "![How many times as fast as plain fit each contender is, for each job](pictures/benchmarks-jobs.png)",
-            table(["contender", *heads], rows),
-        ]
+    return joined(
+        "How many times as fast as plain `fit` an epoch is; higher is faster.",
+        "![How many times as fast as plain fit each contender is, for each job](pictures/benchmarks-jobs.png)",
+        table(["contender", *heads], rows),
     )
 
 
@@ -110,17 +113,15 @@ def job(name: str, figures: dict) -> str:
     missing = [f"- {CONTENDERS[key].label}: not run: {reason}" for key, reason in figures["left out"].items()]
     sizes = "-".join(map(str, figures["sizes"]))
     kind = "real digits" if name == "digits" else "random rows"
-    return "\n\n".join(
-        [
-            f"{sizes}, {figures['parameters']:,} parameters, Adam, {figures['rows']:,} {kind} in batches of "
-            f"{figures['batch']}, shuffled: "
-            f"{figures['steps']} steps an epoch. `{TIMES}` is the median of the rounds and the range their least and "
-            "most; µs a step is an "
-            "epoch's time by its steps; a training costs once what the fifth column says, and the first one also what "
-            "compiling takes.",
-            table(["contender", f"{TIMES} plain `fit`", "range", "µs a step", "ms a training besides", "s compiling"], rows),
-            *(["\n".join(missing)] if missing else []),
-        ]
+    return joined(
+        f"{sizes}, {figures['parameters']:,} parameters, Adam, {figures['rows']:,} {kind} in batches of "
+        f"{figures['batch']}, shuffled: "
+        f"{figures['steps']} steps an epoch. `{TIMES}` is the median of the rounds and the range their least and "
+        "most; µs a step is an "
+        "epoch's time by its steps; a training costs once what the fifth column says, and the first one also what "
+        "compiling takes.",
+        table(["contender", f"{TIMES} plain `fit`", "range", "µs a step", "ms a training besides", "s compiling"], rows),
+        *(["\n".join(missing)] if missing else []),
     )
 
 
@@ -154,7 +155,7 @@ def least_step(figures: dict, parts: dict) -> str:
             f"What a step costs each contender, in µs, and how many times the limit that is; 1{TIMES} would be the limit itself.",
             table(["contender", *(TITLES[job].lower() for job in slopes)], shares),
         ]
-    return "\n\n".join(blocks)
+    return joined(*blocks)
 
 
 def process(figures: dict) -> str:
@@ -176,14 +177,12 @@ def process(figures: dict) -> str:
         )
     missing = [f"- {CONTENDERS[key].label}: not run: {reason}" for key, reason in figures["left out"].items()]
     heads = ["contender", f"{TIMES} plain `fit`", "whole, s", "import alone, s", "the rest, s", "peak, MiB"]
-    return "\n\n".join(
-        [
-            f"The digits for {figures['epochs']} epochs, from the start of the process to its end, compiling included; "
-            "medians of "
-            "fresh processes in turn. The import alone is a process that does nothing else.",
-            table(heads, rows),
-            *(["\n".join(missing)] if missing else []),
-        ]
+    return joined(
+        f"The digits for {figures['epochs']} epochs, from the start of the process to its end, compiling included; "
+        "medians of "
+        "fresh processes in turn. The import alone is a process that does nothing else.",
+        table(heads, rows),
+        *(["\n".join(missing)] if missing else []),
     )
 
 
@@ -200,13 +199,11 @@ def one_row(figures: dict) -> str:
         ]
         for key, of in figures.items()
     ]
-    return "\n\n".join(
-        [
-            "One row through 400-25-15-10, NumPy in and NumPy out: the median of many calls in turn, and the range "
-            "from the tenth to "
-            "the ninth tenth of them.",
-            table(["contender", f"{TIMES} `model.predict`", "µs a call", "range", "calls"], rows),
-        ]
+    return joined(
+        "One row through 400-25-15-10, NumPy in and NumPy out: the median of many calls in turn, and the range "
+        "from the tenth to "
+        "the ninth tenth of them.",
+        table(["contender", f"{TIMES} `model.predict`", "µs a call", "range", "calls"], rows),
     )
 
 
@@ -224,15 +221,13 @@ def many_rows(figures: dict) -> str:
         for key, of in found.items()
     ]
     size = figures["rows"] * 400 * 4 / 2**20
-    return "\n\n".join(
-        [
-            f"{figures['rows']:,} rows in one call, {size:,.0f} MiB of float32, each in a fresh process; the last "
-            "column is by how much "
-            "the peak of memory stood above what was held before the call. The bare function and NumPy are given 1,024 "
-            "rows at a time, "
-            "as the wings do inside.",
-            table(["contender", f"{TIMES} `model.predict`", "s", "more memory, MiB"], rows),
-        ]
+    return joined(
+        f"{figures['rows']:,} rows in one call, {size:,.0f} MiB of float32, each in a fresh process; the last "
+        "column is by how much "
+        "the peak of memory stood above what was held before the call. The bare function and NumPy are given 1,024 "
+        "rows at a time, "
+        "as the wings do inside.",
+        table(["contender", f"{TIMES} `model.predict`", "s", "more memory, MiB"], rows),
     )
 
 
@@ -260,16 +255,14 @@ def sweep(parts: dict) -> str:
                 ]
             )
     heads = ["what grows (n)", "contender", "from, to", "ms a `fit`", "exponent, all", "exponent, upper end", "a + b n^c, ms"]
-    return "\n\n".join(
-        [
-            "The time of a whole `fit` as one thing grows, the least of the rounds, in turn; the fit that compiles is "
-            "not counted. An exponent "
-            "is the slope on doubly logarithmic scales, over the whole range and over its upper end (at most 17-fold); "
-            "1 is linear growth. "
-            "The last column is the least-squares fit of relative errors.",
-            "![Time of a fit as the batch, the width, the rows and the epochs grow](pictures/benchmarks-sweeps.png)",
-            table(heads, rows),
-        ]
+    return joined(
+        "The time of a whole `fit` as one thing grows, the least of the rounds, in turn; the fit that compiles is "
+        "not counted. An exponent "
+        "is the slope on doubly logarithmic scales, over the whole range and over its upper end (at most 17-fold); "
+        "1 is linear growth. "
+        "The last column is the least-squares fit of relative errors.",
+        "![Time of a fit as the batch, the width, the rows and the epochs grow](pictures/benchmarks-sweeps.png)",
+        table(heads, rows),
     )
 
 
@@ -291,14 +284,12 @@ def observed(figures: dict) -> str:
                 ]
             rows.append([f"{wing}-level", WATCHERS[watcher], *cells])
     short, long = figures["epochs"]
-    return "\n\n".join(
-        [
-            f"{figures['rows']:,} rows, {figures['steps']} steps an epoch, the form `auto`; slopes between {short} and "
-            f"{long} epochs, in turn. "
-            "What each watcher adds to an epoch, against the same round with none; where the range spans 0, nothing "
-            "was measurable.",
-            table(["wing", "watched by", "µs an epoch more", "range", "% more"], rows),
-        ]
+    return joined(
+        f"{figures['rows']:,} rows, {figures['steps']} steps an epoch, the form `auto`; slopes between {short} and "
+        f"{long} epochs, in turn. "
+        "What each watcher adds to an epoch, against the same round with none; where the range spans 0, nothing "
+        "was measurable.",
+        table(["wing", "watched by", "µs an epoch more", "range", "% more"], rows),
     )
 
 
