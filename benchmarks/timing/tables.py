@@ -8,6 +8,7 @@ from timing import sweeps
 from timing.contenders import CONTENDERS, REFERENCE
 from timing.inference import PREDICTORS
 from timing.observers import WATCHERS
+from timing.parts import PARTS
 from timing.slopes import ratios
 
 TITLES = {"digits": "Digits", "signs": "Hand signs", "large": "The larger net"}
@@ -295,7 +296,7 @@ def observed(figures: dict) -> str:
 
 def blocks(figures: dict) -> dict[str, tuple[str, str]]:
     """Name -> (heading, Markdown) of every block for which there are figures, in the page's order."""
-    parts = figures["parts"]
+    parts = {name: figures["parts"][name] for name in PARTS if name in figures["parts"]}
     found = {name: part["figures"] for name, part in parts.items()}
     made = {"run": ("", ran(parts))}
     if any(name.startswith("jobs.") for name in found):
