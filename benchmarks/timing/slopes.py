@@ -62,7 +62,7 @@ def ready(fit: Fit, target: float, *, unit: int = 1, most: int = 2000, clock: Cl
 
 
 def once(runner: Runner, clock: Clock = time.perf_counter) -> None:
-    """Measure one round of one contender; again, a few times, where the short training was disturbed so much that it took longer."""
+    """Measure one round of one contender; again, a few times, where the short training was disturbed and took longer."""
     for _ in range(5):
         short, long = (timed(runner.fit, epochs, clock) for epochs in (runner.short, runner.long))
         slope = (long - short) / (runner.long - runner.short)
