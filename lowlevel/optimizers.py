@@ -107,7 +107,7 @@ class Optimizer(ABC):
     def rate(self) -> tf.Tensor:
         """The learning rate of this step, float32 (). A schedule counts all steps, also those that only gather gradients."""
         rate = self.learning_rate
-        return tf.identity(rate) if isinstance(rate, tf.Variable) else rate(self.iteration)
+        return rate(self.iteration) if callable(rate) else tf.identity(rate)
 
     def constants(self, rate: tf.Tensor, dtype: tf.DType) -> dict[str, tf.Tensor]:
         """What the rule is told beside weight, gradient and slots: scalars of the weight's dtype. t counts updates."""

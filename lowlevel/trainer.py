@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from lowlevel import distribution, exports, losses, metrics, network, optimizers, storage
+from lowlevel import distribution, epochs, exports, losses, metrics, network, optimizers, storage
+from lowlevel.carried import cells
 from lowlevel.watch import Watch
 from shared import records
 from shared.answers import both, link
@@ -33,6 +34,9 @@ from shared.spec import DenseSpec, ModelSpec, TrainSpec
 from shared.weights import checked, checked_state, specs_in
 
 __all__ = ["Trainer", "load_model"]
+
+TOGETHER = 16  # epochs at most that one call trains, where nobody looks between them ...
+WORK = 2**26  # ... and steps times parameters: a call cannot be broken off by Ctrl-C
 
 
 class Trainer:
@@ -140,22 +144,31 @@ class Trainer:
             self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card
 
             rows = [tf.constant(part) for part in (given.x, given.y, given.weights) if part is not None]
+            whole = self._runs_whole(sink is not None) and not point.step and keeper.by_epochs
+            seen = bool(callbacks or verbose or checkpoints) or given.x_test is not None
+            at_once = 1 if seen else max(1, min(TOGETHER, WORK // (plan.steps * self.model.parameters)))
+            ahead: list[dict[str, Any]] = []  # what epochs that are done already have left
             self.stop_training = False
             notify(callbacks, "set_model", self)
             notify(callbacks, "on_train_begin", {})
             keeper.begin(point, history, callbacks)
             for epoch in tqdm(todo, unit="epoch") if verbose == 1 else todo:  # even a disabled bar would start a thread
                 notify(callbacks, "on_epoch_begin", epoch, {})
-                self._reset_means()
-                if point.steps_of(epoch):
-                    self._carry_on(point)
-                reach = keeper.reach if sink is None else lambda step: step + 1
-                for step, size in self._run_epoch(rows, plan, epoch, point.steps_of(epoch), reach):
-                    if sink is not None and self._watch is not None:
-                        sink(self._watch.record(epoch + 1, epoch * plan.steps + step, size))
-                    if self.strategy is None:  # else workers would stop at different steps, and wait for each other
-                        keeper.after_step(step)
-                logs = self._end_epoch(epoch, given, sink)
+                if whole:
+                    ahead = ahead or self._run_epochs(rows, plan, epoch, min(at_once, todo.stop - epoch), at_once)
+                    logs = ahead.pop(0)
+                else:
+                    self._reset_means()
+                    if point.steps_of(epoch):
+                        self._carry_on(point)
+                    reach = keeper.reach if sink is None else lambda step: step + 1
+                    for step, size in self._run_epoch(rows, plan, epoch, point.steps_of(epoch), reach):
+                        if sink is not None and self._watch is not None:
+                            sink(self._watch.record(epoch + 1, epoch * plan.steps + step, size))
+                        if self.strategy is None:  # else workers would stop at different steps, and wait for each other
+                            keeper.after_step(step)
+                    logs = self._logs(self.mean_loss.result().numpy(), self.mean_metric.result().numpy())
+                logs = self._end_epoch(epoch, logs, given, sink)
                 history.append(logs)
                 self.epoch = epoch + 1
                 if verbose == 2:
@@ -185,14 +198,16 @@ class Trainer:
 
         Everything else here is bookkeeping.
         """
+        sources = cells.sources(self.network.trainable_weights)
         with tf.GradientTape() as tape:
+            tape.watch(sources)
             logits = self.network(x, training=True)
             goal = (y, logits, *sample_weight)
             # as with the layers: in eager code the loss is a graph of its own, so that its gradient adds up in the same order
             objective = self._graph("objective", *goal) if tf.executing_eagerly() else self._objective
             example_losses, loss = objective(*goal)
             scaled = self.optimizer.scale_loss(loss)
-        gradients = distribution.add_up(tape.gradient(scaled, self.network.trainable_weights))
+        gradients = distribution.add_up(tape.gradient(scaled, sources))
         self.optimizer.apply(gradients, self.network.trainable_weights)
         self._measure(y, logits, loss)
         if self._watch is not None:
@@ -222,6 +237,26 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------- the three forms
 
+    def _runs_whole(self, watched: bool) -> bool:
+        """Whether nobody has to look within an epoch, and XLA rounds in a program of a whole epoch as in one of a step."""
+        return self.execution in ("epoch", "fused") and not watched and not self._column
+
+    @property
+    def _column(self) -> bool:
+        """Whether XLA would round otherwise where a program takes the rows out by itself: the product with a single column."""
+        units = [layer.units for layer in self.model.layers if isinstance(layer, DenseSpec)]
+        return self.jit_compile and units[:1] == [1]
+
+    def _run_epochs(
+        self, rows: list[tf.Tensor], plan: BatchPlan, first: int, count: int, room: int
+    ) -> list[dict[str, Any]]:
+        """Train ``count`` epochs, of ``room`` that a call can take, from ``first`` on: loss and metric of each."""
+        orders = np.zeros((room, plan.examples), np.int64)  # of one shape in all calls: XLA compiles for each
+        for at in range(count):
+            orders[at] = plan.order(first + at)
+        losses, found = self._graph("whole", *rows)(tf.constant(count), tf.constant(plan.batch_size), tf.constant(orders), *rows)
+        return [self._logs(*both) for both in zip(losses.numpy()[:count], found.numpy()[:count], strict=True)]
+
     def _run_epoch(
         self, rows: list[tf.Tensor], plan: BatchPlan, epoch: int, step: int, reach: Callable[[int], int]
     ) -> Iterator[tuple[int, int]]:
@@ -234,11 +269,8 @@ class Trainer:
         rows = [tf.gather(part, order) for part in rows]  # outside of the step: XLA would fuse it in, and round differently
         size = plan.batch_size
         full, rest = divmod(plan.examples, size)
-        # Where a program takes the rows out by itself, XLA computes the product with a single column otherwise.
-        units = [layer.units for layer in self.model.layers if isinstance(layer, DenseSpec)]
-        column = self.jit_compile and units[:1] == [1]
         while step < full:
-            if self.execution == "epoch" and not column:
+            if self.execution in ("epoch", "fused") and not self._column:
                 first, step = step, min(reach(step), full)
                 self._function("steps", *rows)(tf.constant(first), tf.constant(step), tf.constant(size), *rows)
             else:
@@ -269,12 +301,14 @@ class Trainer:
 
     def _graph(self, name: str, *rows: tf.Tensor):
         """The method ``_name`` compiled for such rows, once."""
-        key = (name, self._watch is not None, *((part.dtype, *part.shape[1:]) for part in rows))
+        examples = len(rows[0]) if name == "whole" else None
+        key = (name, self._watch is not None, *((part.dtype, examples, *part.shape[1:]) for part in rows))
         if key not in self._compiled:
             # The number of rows stays open, as in `fit`: TensorFlow would turn the division by a known one into a product.
-            counts = [tf.TensorSpec((), tf.int32)] * (3 if name == "steps" else 0)
-            signature = counts + [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in rows]
-            method = getattr(self, f"_{name}")
+            counts = [tf.TensorSpec((), tf.int32)] * {"steps": 3, "whole": 2}.get(name, 0)
+            orders = [tf.TensorSpec((None, examples), tf.int64)] if name == "whole" else []
+            signature = counts + orders + [tf.TensorSpec((examples, *part.shape[1:]), part.dtype) for part in rows]
+            method = epochs.whole(self, examples) if name == "whole" else getattr(self, f"_{name}")
             self._compiled[key] = tf.function(
                 method if self.strategy is None or name == "logits" else self._on_replicas(method),
                 input_signature=signature,
@@ -301,9 +335,11 @@ class Trainer:
             self._watch = Watch(state, shapes, self.train.batch_size, self.train.metric)
             self._compiled = {key: function for key, function in self._compiled.items() if not key[1]}
 
-    def _end_epoch(self, epoch: int, given: Feed, sink: records.Sink | None) -> dict[str, float]:
+    def _logs(self, loss: np.float32, metric: np.float32) -> dict[str, Any]:
+        return {"loss": loss, self.train.metric: metric}
+
+    def _end_epoch(self, epoch: int, logs: dict[str, Any], given: Feed, sink: records.Sink | None) -> dict[str, float]:
         metric = self.train.metric
-        logs = {"loss": self.mean_loss.result().numpy(), metric: self.mean_metric.result().numpy()}
         if given.x_test is not None:
             logs["val_loss"], logs[f"val_{metric}"] = self._evaluate(given.x_test, given.y_test, INFERENCE_BATCH)
         if sink is not None:
