@@ -29,7 +29,7 @@ from shared.feed import batch, feed
 from shared.replicas import alone, check_fit, check_shares, check_training
 from shared.settings import resolve
 from shared.spec import ModelSpec, TrainSpec
-from shared.weights import checked, checked_state, specs_in
+from shared.weights import checked, checked_state, compiled_in, specs_in
 
 __all__ = ["Trainer", "load_model"]
 
@@ -42,7 +42,7 @@ class Trainer:
         train: how it is trained.
         execution: ``"eager"`` (``run_eagerly``), ``"graph"`` (a step at a time), ``"epoch"`` (``steps_per_execution``), or
             ``"auto"``, which is ``"graph"``.
-        jit_compile: True compiles with XLA, which rounds differently; ``"auto"`` is False.
+        jit_compile: True compiles with XLA, which rounds differently; ``"auto"`` does so from 5,000 parameters on.
         strategy: a ``tf.distribute.MirroredStrategy`` (devices) or ``MultiWorkerMirroredStrategy`` (machines), the first thing of
             TensorFlow that the process uses; each batch is shared out among its replicas. None trains alone.
 
@@ -66,7 +66,7 @@ class Trainer:
         strategy: tf.distribute.Strategy | None = None,
     ):
         self.model, self.train, self.strategy = model, train, strategy
-        self.execution, self.jit_compile = resolve(execution, jit_compile, auto="graph")
+        self.execution, self.jit_compile = resolve(execution, jit_compile, model, alone=strategy is None)
         with distribution.scope(strategy):
             if strategy is not None:
                 check_training(model, train, self.execution, self.jit_compile)
@@ -318,7 +318,7 @@ def load_model(path: str | Path, train: TrainSpec | None = None) -> Trainer:
         InputError: the file cannot be read, does not say what its net is, or says what specs have no words for.
     """
     model, train = specs_in(path, train)
-    trainer = Trainer(model, train)
+    trainer = Trainer(model, train, jit_compile=compiled_in(path))  # goes on in the arithmetic in which it was trained
     trainer.load(path)
     return trainer
 

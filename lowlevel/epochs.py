@@ -12,6 +12,7 @@ import tensorflow as tf
 from lowlevel import layers, metrics, network, optimizers, storage
 from lowlevel.carried.cells import Cell, stand_in
 from lowlevel.carried.packing import Packed
+from shared.spec import DenseSpec
 
 __all__ = ["whole"]
 
@@ -24,12 +25,12 @@ def whole(trainer: Any, examples: int) -> Callable[..., tuple[tf.Tensor, tf.Tens
 
     Returns:
         a function of ``count``, how many epochs, int32 (); ``size``, the rows of a full batch, int32 (); ``orders``, int64
-        (count or more, examples); and of x, y and perhaps weights, (examples, ...). It changes the trainer's variables and returns
-        loss and metric of each epoch, float32 (count or more,).
+        (count or more, examples); and of x, y and perhaps weights, (examples, ...). It changes the trainer's variables and
+        returns loss and metric of each epoch, float32 (count or more,).
     """
     batch_size = trainer.train.batch_size
     full, rest = divmod(examples, batch_size)
-    state = _Carried(trainer)
+    state = _Carried(trainer, packed=_packs(trainer, rest))
 
     def epochs(count: tf.Tensor, size: tf.Tensor, orders: tf.Tensor, *rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # XLA compiles for a known number of rows. Otherwise it stays open: see ``Trainer._graph``.
@@ -47,7 +48,8 @@ def whole(trainer: Any, examples: int) -> Callable[..., tuple[tf.Tensor, tf.Tens
                 step(order, number * size, size)
                 return (number + 1,)
 
-            state.loop(lambda number: number < full, body, (tf.constant(0),))
+            if full:
+                state.loop(lambda number: number < full, body, (tf.constant(0),))
             if rest:  # a step of its own size: to pad it with a mask would cost more and round differently
                 step(order, full * size, last)
             results = state.trainer.mean_loss.result(), state.trainer.mean_metric.result()
@@ -63,11 +65,25 @@ def whole(trainer: Any, examples: int) -> Callable[..., tuple[tf.Tensor, tf.Tens
     return epochs
 
 
+def _packs(trainer: Any, rest: int) -> bool:
+    """Whether all weights go into one vector: they are few, and what is done with one number hangs on no other.
+
+    What XLA makes of a product with a vector, or of sums over a column, it rounds by what stands beside it in the program: there
+    only plain nets are packed, whose products are all of two matrices.
+    """
+    model, train = trainer.model, trainer.train
+    if model.parameters > PACKED or train.clipnorm is not None or train.global_clipnorm is not None:
+        return False
+    plain = all(isinstance(layer, DenseSpec) and inputs > 1 and layer.units > 1 for layer, inputs in model.stack)
+    unmixed = model.dtype == model.variable_dtype
+    return not trainer.jit_compile or (plain and unmixed and train.batch_size > 1 and rest != 1)
+
+
 class _Carried:
     """The state of a trainer, in cells of the stand-in ``trainer``; in variables, of the trainer itself, where a loop cannot
     carry it: where a step branches, or a kernel writes into a variable."""
 
-    def __init__(self, trainer: Any) -> None:
+    def __init__(self, trainer: Any, packed: bool) -> None:
         self.trainer, self.cells, self.packed = trainer, [], None
         train, model = trainer.train, trainer.model
         if train.gradient_accumulation_steps or train.ema_overwrite_frequency or model.dtype == "mixed_float16":
@@ -77,7 +93,7 @@ class _Carried:
         cells = {variable.ref(): Cell(variable) for group in storage.variables(trainer) for variable in group}
         self.trainer = stand_in(trainer, cells, (type(trainer), *_COPIED))
         self.cells = list(cells.values())
-        if model.parameters <= PACKED and train.clipnorm is None and train.global_clipnorm is None:
+        if packed:
             weights, slots = trainer.network.trainable_weights, trainer.optimizer.slots
             self.packed = self.trainer.optimizer = Packed(self.trainer.optimizer, weights, slots)
             in_vectors = {variable.ref() for variable in (*weights, *slots.values())}

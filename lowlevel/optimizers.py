@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from lowlevel import clipping, schedules
 from lowlevel.loss_scaling import LossScaleOptimizer
+from shared.settings import check_fused
 from shared.spec import ScheduleSpec, TrainSpec
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Lion", "Nadam", "Optimizer", "RMSprop", "get"]
@@ -93,16 +94,20 @@ class Optimizer(ABC):
     def update(self, gradients: list[tf.Tensor], weights: list[tf.Variable]) -> None:
         """Clip, decay, and give every weight and its slots the values of the rule."""
         gradients = self.clip(gradients)
-        if self.train.weight_decay is not None:
-            for weight in weights:
-                rate = tf.cast(self.rate(), weight.dtype)
-                weight.assign_sub(weight * tf.cast(self.train.weight_decay, weight.dtype) * rate)
+        self._decay(weights)
         rate = self.rate()  # read once: a product that only one other uses would be multiplied in another order
         for at, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
             slots = [self.slots[at, slot] for slot in self.train.slots]
             values = self.rule(weight, gradient, *slots, **self.constants(rate, weight.dtype))
             for variable, value in zip((weight, *slots), values, strict=True):
                 variable.assign(value)
+
+    def _decay(self, weights: list[tf.Variable]) -> None:
+        """``w - w decay lr``, where a decay is asked for."""
+        if self.train.weight_decay is not None:
+            for weight in weights:
+                rate = tf.cast(self.rate(), weight.dtype)
+                weight.assign_sub(weight * tf.cast(self.train.weight_decay, weight.dtype) * rate)
 
     def rate(self) -> tf.Tensor:
         """The learning rate of this step, float32 (). A schedule counts all steps, also those that only gather gradients."""
@@ -180,6 +185,33 @@ class Adam(Optimizer):
         m = m + (g - m) * (1 - beta_1)
         v = v + (tf.square(g) - v) * (1 - beta_2)
         return w - (m * alpha) / (tf.sqrt(v) + self.train.epsilon), m, v
+
+
+class FusedAdam(Adam):
+    """Adam by TensorFlow's own kernel, one pass over the numbers where the formula takes ten. Not the bits of Keras.
+
+    The kernel takes ``1 - b1`` and ``1 - b2`` of float32 numbers, where Keras rounds them from float64: see ``docs/speed.md``.
+    Keras: none; ``tf.compat.v1.train.AdamOptimizer`` calls the same kernel.
+    """
+
+    def update(self, gradients: list[tf.Tensor], weights: list[tf.Variable]) -> None:
+        """As ``Optimizer.update``, with the kernel in the place of the rule."""
+        self._decay(weights)
+        for at, (weight, gradient) in enumerate(zip(weights, self.clip(gradients), strict=True)):
+            constants = self.constants(self.rate(), weight.dtype)
+            beta_1, beta_2 = (tf.cast(beta, weight.dtype) for beta in (self.train.beta_1, self.train.beta_2))
+            tf.raw_ops.ResourceApplyAdam(
+                var=weight.handle,
+                m=self.slots[at, "momentum"].handle,
+                v=self.slots[at, "velocity"].handle,
+                beta1_power=tf.pow(beta_1, constants["t"]),
+                beta2_power=tf.pow(beta_2, constants["t"]),
+                lr=constants["learning_rate"],
+                beta1=beta_1,
+                beta2=beta_2,
+                epsilon=tf.cast(self.train.epsilon, weight.dtype),
+                grad=gradient,
+            )
 
 
 class AdamW(Adam):
@@ -293,8 +325,14 @@ class Nadam(Optimizer):
         return w - (m_hat * learning_rate) / (tf.sqrt(v_hat) + self.train.epsilon), m, v
 
 
-def get(train: TrainSpec, dtype: str = "float32") -> Optimizer | LossScaleOptimizer:
-    """The optimiser that a spec describes, not yet built; ``dtype`` is the net's, and mixed float16 needs its loss scaled."""
+def get(train: TrainSpec, dtype: str = "float32", fused: bool = False) -> Optimizer | LossScaleOptimizer:
+    """The optimiser that a spec describes, not yet built; ``dtype`` is the net's, and mixed float16 needs its loss scaled.
+
+    Raises:
+        InputError: ``fused``, and another rule than Adam's.
+    """
+    if fused:
+        check_fused(train)
     rules: dict[str, type[Optimizer]] = {
         "sgd": SGD,
         "adam": Adam,
@@ -304,5 +342,5 @@ def get(train: TrainSpec, dtype: str = "float32") -> Optimizer | LossScaleOptimi
         "lion": Lion,
         "nadam": Nadam,
     }
-    optimizer = rules[train.optimizer](train)
+    optimizer = FusedAdam(train) if fused else rules[train.optimizer](train)
     return LossScaleOptimizer(optimizer) if dtype == "mixed_float16" else optimizer

@@ -29,9 +29,9 @@ from shared.data import Dataset, as_rows
 from shared.data.card import DataCard
 from shared.feed import Feed, batch, feed
 from shared.replicas import alone, check_fit, check_shares, check_training
-from shared.settings import resolve
+from shared.settings import FORMS, FUSED, resolve
 from shared.spec import DenseSpec, ModelSpec, TrainSpec
-from shared.weights import checked, checked_state, specs_in
+from shared.weights import checked, checked_state, compiled_in, specs_in
 
 __all__ = ["Trainer", "load_model"]
 
@@ -45,8 +45,9 @@ class Trainer:
     Args:
         model: the net.
         train: how it is trained.
-        execution: ``"eager"``, ``"graph"`` (a step at a time), ``"epoch"``, or ``"auto"``, which is ``"epoch"``.
-        jit_compile: True compiles with XLA, which rounds differently; ``"auto"`` is False.
+        execution: ``"eager"``, ``"graph"`` (a step at a time), ``"epoch"`` (whole epochs in one call), or ``"auto"``, which is
+            ``"epoch"``. All end in the same bits. ``"fused"`` does not: ``"epoch"`` with TensorFlow's own kernel of Adam.
+        jit_compile: True compiles with XLA, which rounds differently; ``"auto"`` does so from 5,000 parameters on.
         strategy: a ``tf.distribute.MirroredStrategy`` (devices) or ``MultiWorkerMirroredStrategy`` (machines), the first thing of
             TensorFlow that the process uses; each batch is shared out among its replicas. None trains alone.
 
@@ -70,12 +71,13 @@ class Trainer:
         strategy: tf.distribute.Strategy | None = None,
     ):
         self.model, self.train, self.strategy = model, train, strategy
-        self.execution, self.jit_compile = resolve(execution, jit_compile, auto="epoch" if strategy is None else "graph")
+        forms = (*FORMS, FUSED)
+        self.execution, self.jit_compile = resolve(execution, jit_compile, model, alone=strategy is None, forms=forms)
         with distribution.scope(strategy):
             if strategy is not None:
                 check_training(model, train, self.execution, self.jit_compile)
             self.network = network.build(model, train.seed)
-            self.optimizer = optimizers.get(train, model.dtype)
+            self.optimizer = optimizers.get(train, model.dtype, fused=self.execution == FUSED)
             self.optimizer.build(self.network.trainable_weights)
             self.mean_loss, self.mean_metric = metrics.Mean(), metrics.Mean()
         self.loss = losses.get(train, model.variable_dtype)
@@ -144,7 +146,7 @@ class Trainer:
             self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card
 
             rows = [tf.constant(part) for part in (given.x, given.y, given.weights) if part is not None]
-            whole = self._runs_whole(sink is not None) and not point.step and keeper.by_epochs
+            whole = self._runs_whole(plan) and sink is None and not point.step and keeper.by_epochs
             seen = bool(callbacks or verbose or checkpoints) or given.x_test is not None
             at_once = 1 if seen else max(1, min(TOGETHER, WORK // (plan.steps * self.model.parameters)))
             ahead: list[dict[str, Any]] = []  # what epochs that are done already have left
@@ -237,19 +239,18 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------- the three forms
 
-    def _runs_whole(self, watched: bool) -> bool:
-        """Whether nobody has to look within an epoch, and XLA rounds in a program of a whole epoch as in one of a step."""
-        return self.execution in ("epoch", "fused") and not watched and not self._column
+    def _runs_whole(self, plan: BatchPlan) -> bool:
+        """Whether whole epochs round as steps do. A loop of one round XLA takes apart, and rounds otherwise."""
+        rounds = plan.examples // plan.batch_size
+        return self.execution in ("epoch", FUSED) and not (self.jit_compile and (rounds < 2 or self._column))
 
     @property
     def _column(self) -> bool:
-        """Whether XLA would round otherwise where a program takes the rows out by itself: the product with a single column."""
+        """Whether the first product is with one column: XLA computes it otherwise where a program takes rows out by itself."""
         units = [layer.units for layer in self.model.layers if isinstance(layer, DenseSpec)]
-        return self.jit_compile and units[:1] == [1]
+        return units[:1] == [1]
 
-    def _run_epochs(
-        self, rows: list[tf.Tensor], plan: BatchPlan, first: int, count: int, room: int
-    ) -> list[dict[str, Any]]:
+    def _run_epochs(self, rows: list[tf.Tensor], plan: BatchPlan, first: int, count: int, room: int) -> list[dict[str, Any]]:
         """Train ``count`` epochs, of ``room`` that a call can take, from ``first`` on: loss and metric of each."""
         orders = np.zeros((room, plan.examples), np.int64)  # of one shape in all calls: XLA compiles for each
         for at in range(count):
@@ -270,7 +271,7 @@ class Trainer:
         size = plan.batch_size
         full, rest = divmod(plan.examples, size)
         while step < full:
-            if self.execution in ("epoch", "fused") and not self._column:
+            if self.execution in ("epoch", FUSED) and not (self.jit_compile and self._column):
                 first, step = step, min(reach(step), full)
                 self._function("steps", *rows)(tf.constant(first), tf.constant(step), tf.constant(size), *rows)
             else:
@@ -472,6 +473,6 @@ def load_model(path: str | Path, train: TrainSpec | None = None) -> Trainer:
         InputError: the file cannot be read, does not say what its net is, or says what specs have no words for.
     """
     model, train = specs_in(path, train)
-    trainer = Trainer(model, train)
+    trainer = Trainer(model, train, jit_compile=compiled_in(path))  # goes on in the arithmetic in which it was trained
     trainer.load(path)
     return trainer

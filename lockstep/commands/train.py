@@ -36,12 +36,14 @@ def run(given: argparse.Namespace) -> int:
     from shared.batches import plan_of
     from shared.checkpoints.identity import identity
     from shared.feed import feed
+    from shared.settings import compiles
     from shared.weights import check_path
 
     check_path(given.out)
     rows = feed(data, model, train)
     plan = plan_of(None, len(rows.x), train.batch_size, train.seed, train.shuffle)
-    checkpoints = checkpoints_for(given, identity("training", model, train, rows, plan, arithmetic="graph"), train.epochs)
+    arithmetic = "xla" if compiles(model) else "graph"
+    checkpoints = checkpoints_for(given, identity("training", model, train, rows, plan, arithmetic=arithmetic), train.epochs)
     with quiet_import():
         from lockstep.environment import environment
 
