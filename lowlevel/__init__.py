@@ -19,7 +19,7 @@ if getattr(shared, "PROJECT", None) != "keras-lockstep":
 
 from shared.keras_later import keras_later
 
-with keras_later():
+with keras_later():  # TensorFlow would import Keras
     from lowlevel.network import Network, build, spec_of, summary
     from lowlevel.trainer import Trainer, load_model
 
