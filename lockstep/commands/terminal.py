@@ -43,6 +43,22 @@ def data_of(given: argparse.Namespace, *, draw: bool = True) -> Any:
     return load_course(name)
 
 
+# What Keras imports where it is installed: for its estimators, its galleries, data frames and notebooks, which no command uses.
+KERAS_EXTRAS = ("IPython", "matplotlib", "pandas", "sklearn")
+
+
+@contextmanager
+def lean_import() -> Iterator[None]:
+    """``quiet_import`` for a command that runs nobody's own code: Keras is loaded as if none of KERAS_EXTRAS were installed.
+
+    They can be imported afterwards as usual.
+    """
+    from shared.keras_later import absent
+
+    with quiet_import(), absent(*KERAS_EXTRAS):
+        yield
+
+
 @contextmanager
 def quiet_import() -> Iterator[None]:
     """Keep back what TensorFlow writes to standard error while it is imported, unless the import fails.

@@ -3,11 +3,12 @@
 import argparse
 import math
 import sys
+from importlib import import_module
 from typing import Any, TextIO
 
 from lockstep.commands.checkpoints import add_checkpoints, checkpoints_for
 from lockstep.commands.compare import add_training, specs_of
-from lockstep.commands.terminal import data_of, quiet_import
+from lockstep.commands.terminal import data_of, lean_import
 
 
 def add(commands: Any) -> None:
@@ -44,16 +45,15 @@ def run(given: argparse.Namespace) -> int:
     plan = plan_of(None, len(rows.x), train.batch_size, train.seed, train.shuffle)
     arithmetic = "xla" if compiles(model) else "graph"
     checkpoints = checkpoints_for(given, identity("training", model, train, rows, plan, arithmetic=arithmetic), train.epochs)
-    with quiet_import():
-        from lockstep.environment import environment
+    with lean_import():
+        wing: Any = import_module({"low": "lowlevel", "high": "highlevel"}[given.wing])  # the low one leaves Keras unloaded
+        import tensorflow as tf
 
-        environment()  # loads TensorFlow and Keras
-    import highlevel
-    import lowlevel
+        tf.config.list_logical_devices()  # TensorFlow starts here, where it is quiet
     from lockstep.report import Outcome
     from lockstep.table import heading
 
-    trainer: Any = (lowlevel if given.wing == "low" else highlevel).Trainer(model, train)
+    trainer = wing.Trainer(model, train)
     for line in (*heading(data, model, train), f"wing:  {given.wing}", ""):
         print(line, flush=True)
     with Progress(train.epochs, sys.stdout) as progress:
