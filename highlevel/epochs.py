@@ -13,7 +13,7 @@ import tensorflow as tf
 
 __all__ = ["whole"]
 
-CHUNK = 2**25  # bytes of rows that are put in order at a time for a program of XLA
+_CHUNK = 2**24  # bytes of rows that are put in order at a time: one gather costs less than one a batch, all rows need memory
 
 
 def whole(
@@ -63,27 +63,30 @@ def whole(
 
     one, many = (tf.function(part, jit_compile=True, autograph=False) if xla else part for part in (step, steps))
 
-    def by_chunks(order: tf.Tensor, rows: Sequence[tf.Tensor]) -> None:
-        """One program of XLA for as many batches as a chunk has. It must not see where the rows come from: it would take them out
-        by itself, and round differently."""
+    def epoch(size: tf.Tensor, order: tf.Tensor, *rows: tf.Tensor) -> dict[str, tf.Tensor]:
         bytes_of_batch = batch_size * sum(part.dtype.size * tf.TensorShape(part.shape[1:]).num_elements() for part in rows)
-        length = max(1, min(full, CHUNK // bytes_of_batch))
-        filled = tf.pad(order[: full * batch_size], [[0, -full % length * batch_size]])  # all chunks alike: one program
+        length = max(1, min(full, _CHUNK // bytes_of_batch))  # batches a chunk
+        span = length * batch_size
+
+        # XLA must not see where rows come from: it would take them out by itself, and round differently.
+        def program(at: tf.Tensor) -> None:
+            """A chunk as one program; all chunks have one length, so that it is compiled once."""
+            many(tf.minimum(length, full - at * length), *_in_order(rows, filled[at * span :][:span]))
 
         def chunk(at: tf.Tensor) -> None:
-            chosen = tf.slice(filled, [at * length * batch_size], [length * batch_size])
-            many(tf.minimum(length, full - at * length), *(tf.gather(part, chosen) for part in rows))
+            """A chunk step by step, the partial batch among them."""
+            here = order[at * span : (at + 1) * span]
+            ready = _in_order(rows, here)
+            count = (tf.size(here) + size - 1) // size
+            _times(count, lambda at: one(*(part[at * size : (at + 1) * size] for part in ready)))
 
-        _times(tf.constant(-(-full // length)), chunk)
-
-    def epoch(size: tf.Tensor, order: tf.Tensor, *rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        first = 0
-        if xla and not apart and full:
-            by_chunks(order, rows)
-            first = full
-        if not first or rest:
-            count = (examples + size - 1) // size - first
-            _times(count, lambda at: one(*_chosen(rows, order, (first + at) * size, size)))
+        if xla and full and not apart:
+            filled = tf.pad(order[: full * batch_size], [[0, -full % length * batch_size]])
+            _times(-(-full // length), program)
+            if rest:
+                one(*_in_order(rows, order[full * size :]))
+        else:
+            _times(-(-examples // span), chunk)
         return network.get_metrics_result()
 
     compiled, size = tf.function(epoch, autograph=False), tf.constant(batch_size)
@@ -96,7 +99,7 @@ def whole(
     return function
 
 
-def _times(count: tf.Tensor, body: Callable[[tf.Tensor], Any]) -> None:
+def _times(count: Any, body: Callable[[tf.Tensor], Any]) -> None:
     """``body(0)`` to ``body(count - 1)``, one after the other, in a loop of TensorFlow."""
 
     def following(at: tf.Tensor) -> tuple[tf.Tensor]:
@@ -106,7 +109,5 @@ def _times(count: tf.Tensor, body: Callable[[tf.Tensor], Any]) -> None:
     tf.while_loop(lambda at: at < count, following, (tf.constant(0),), parallel_iterations=1)
 
 
-def _chosen(rows: Sequence[tf.Tensor], order: tf.Tensor, start: tf.Tensor, size: tf.Tensor) -> list[tf.Tensor]:
-    """The batch of at most ``size`` rows that begins at ``start`` of the order."""
-    here = order[start : start + size]
-    return [tf.gather(part, here) for part in rows]
+def _in_order(rows: Sequence[tf.Tensor], order: tf.Tensor) -> list[tf.Tensor]:
+    return [tf.gather(part, order) for part in rows]
