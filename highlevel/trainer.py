@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -96,12 +96,6 @@ class Trainer:
         self._point: Point | None = None  # from where the next ``fit`` goes on
         self._watch: Watch | None = None
         self._whole: dict[tuple, Any] = {}  # functions that run whole epochs, by how many rows there are
-        self._logits = tf.function(
-            lambda rows: self.network(rows, training=False),
-            input_signature=[tf.TensorSpec((None, model.inputs), model.variable_dtype)],
-            jit_compile=self.jit_compile or None,
-            autograph=False,
-        )
 
     # ------------------------------------------------------------------------------------------------ training
 
@@ -239,6 +233,15 @@ class Trainer:
             self.network.train_function = None
 
     # ------------------------------------------------------------------------------------------------- inference
+
+    @cached_property
+    def _logits(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Rows to logits as one graph, which reads the weights as they are; called without a search for the right trace."""
+        rows = tf.TensorSpec((None, self.model.inputs), self.model.variable_dtype)
+        jit = self.jit_compile or None
+        return tf.function(lambda x: self.network(x, training=False), jit_compile=jit, autograph=False).get_concrete_function(
+            rows
+        )
 
     def predict(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
         """Logits (n, outputs) in the type of the weights; x (n, inputs). Keras: ``Model.predict``."""
