@@ -54,7 +54,8 @@ def main() -> None:
     contenders = {
         "keras fit, plain": plain(x, y),
         "high, a step at a time": ours(highlevel.Trainer, x, y, execution="graph"),
-        "high, steps_per_execution": ours(highlevel.Trainer, x, y, execution="epoch"),
+        "high, epoch": ours(highlevel.Trainer, x, y, execution="epoch"),
+        "high, epoch, XLA": ours(highlevel.Trainer, x, y, execution="epoch", jit_compile=True),
         "low, eager": ours(lowlevel.Trainer, x, y, execution="eager"),
         "low, graph": ours(lowlevel.Trainer, x, y, execution="graph"),
         "low, epoch": ours(lowlevel.Trainer, x, y, execution="epoch"),
