@@ -1,0 +1,78 @@
+"""Rows that are streamed, in the order of a batch plan: which batches a block holds, and how it is read.
+
+A block is some whole batches of one epoch, in order; it is read and cast while the net trains on the one before.  Both wings
+take their blocks from here, and bring them to the net by ``tf.data``, in ``pipeline.py``.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from shared.batches import BatchPlan
+from shared.data import StreamedRows
+from shared.errors import InputError
+
+BLOCK_BYTES = 2**24  # of rows as the net takes them; four such blocks are in memory, as two are read ahead of the one in use
+
+
+class Blocks:
+    """The blocks of a training, counted through all its epochs.
+
+    Args:
+        parts: rows (n, inputs), streamed, then targets and perhaps weights, arrays in the order of the data.
+        plan: the order.
+
+    >>> blocks = Blocks([np.arange(10.0)[:, None], np.arange(10)], BatchPlan(10, 4, shuffle=False))
+    >>> blocks.steps, blocks.count, blocks.read(0)[1].tolist()
+    (3, 1, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    """
+
+    def __init__(self, parts: Sequence[Any], plan: BatchPlan) -> None:
+        self.parts, self.plan = parts, plan
+        batch = plan.batch_size * parts[0].shape[1] * parts[0].dtype.itemsize
+        self.steps = min(max(1, BLOCK_BYTES // batch), plan.steps)  # steps a block; the last one of an epoch may have fewer
+        self.count = -(-plan.steps // self.steps)  # blocks an epoch
+        self.failure: InputError | None = None
+        self._order = lru_cache(maxsize=2)(plan.order)  # drawn once an epoch; at its end two are read from at once
+
+    def first(self, epoch: int, step: int = 0) -> int:
+        """The number of the block in which step ``step`` of an epoch lies; both are counted from 0."""
+        return epoch * self.count + step // self.steps
+
+    def start(self, block: int) -> int:
+        """Which step of the training is the first of the block, counted from 0 through all epochs."""
+        epoch, block = divmod(block, self.count)
+        return epoch * self.plan.steps + block * self.steps
+
+    def read(self, block: int) -> list[np.ndarray]:
+        """The rows of every part that the block holds, in order.
+
+        Raises:
+            InputError: the file is not what it was; kept in ``failure``, since TensorFlow makes another error of it.
+        """
+        epoch, block = divmod(block, self.count)
+        rows = self.steps * self.plan.batch_size
+        chosen = self._order(epoch)[block * rows : (block + 1) * rows]
+        try:
+            return [part[chosen] for part in self.parts]
+        except InputError as error:
+            self.failure = error
+            raise
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Where reading a block fails during the ``with`` block, end in the InputError that says why."""
+        try:
+            yield
+        except Exception:
+            if self.failure is not None:
+                raise self.failure from None
+            raise
+
+
+def blocks_of(parts: Sequence[Any], plan: BatchPlan) -> Blocks | None:
+    """The blocks of such parts; None where all are in memory."""
+    return Blocks(parts, plan) if isinstance(parts[0], StreamedRows) else None
