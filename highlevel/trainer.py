@@ -14,16 +14,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from highlevel import distribution, exports, losses, metrics, network, optimizers, storage
+from highlevel import distribution, exports, losses, metrics, network, optimizers, pipeline, storage
 from highlevel.watch import Watch
 from shared import records
 from shared.answers import both, link
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
+from shared.blocks import Blocks, blocks_of, told
 from shared.callbacks import notify
 from shared.checkpoints import Checkpoints, Point
 from shared.checkpoints.folder import checkpoints_of
 from shared.checkpoints.keeper import Keeper
-from shared.data import Dataset, as_rows
+from shared.data import Dataset, StreamedRows, as_rows
 from shared.data.card import DataCard
 from shared.feed import batch, feed
 from shared.replicas import alone, check_fit, check_shares, check_training
@@ -110,7 +111,7 @@ class Trainer:
         """Train; a second call continues where the first ended. Keras: ``Model.fit``.
 
         Args:
-            data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)).
+            data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)); of ``stream_file`` its rows are read a block at a time.
             plan: the order of the examples, one row for each epoch since the trainer was made; drawn from the spec where None.
             record: True keeps every step in ``History.trace``; a function is called with each record instead.
             epochs: how many; the spec's where None.
@@ -129,6 +130,9 @@ class Trainer:
         """
         given = feed(data, self.model, self.train, validation_data, sample_weight, class_weight)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
+        weights, by_class = (given.sample_weight, given.class_weight) if self.strategy is None else (given.weights, None)
+        parts = [part for part in (given.x, given.y, weights) if part is not None]
+        source = blocks_of(parts, plan, self.strategy)
         history, sink = records.start(record, self.execution, self.jit_compile)
         checkpoints, count = checkpoints_of(checkpoint, resume), self.train.epochs if epochs is None else epochs
         if self.strategy is not None:
@@ -137,7 +141,7 @@ class Trainer:
         keeping = Keeper(
             checkpoints, resume, self, given, plan, count, storage.arithmetic(self), distribution.chief(self.strategy)
         )
-        with keeping as keeper, distribution.with_workers(self.strategy):
+        with keeping as keeper, distribution.with_workers(self.strategy), told(source):
             point, self._point = self._point or Point.start(self.epoch), None
             distribution.same_epoch(self.strategy, point.epoch)
             todo = point.epochs(count)
@@ -150,9 +154,8 @@ class Trainer:
             self._run_at_once(plan.steps if whole else 1)
             ours = [one for one in callbacks if not _of_keras(one)]
             keeping = _Keeping(self, history, callbacks, keeper, plan, todo, point)
-            weights, by_class = (given.sample_weight, given.class_weight) if self.strategy is None else (given.weights, None)
             self.engine.fit(
-                _batches([part for part in (given.x, given.y, weights) if part is not None], plan, todo, point.step),
+                _batches(parts, plan, todo, point.step) if source is None else _streamed(source, todo, point.step),
                 initial_epoch=todo.start,
                 epochs=todo.stop,
                 steps_per_epoch=plan.steps,
@@ -325,6 +328,10 @@ def load_model(path: str | Path, train: TrainSpec | None = None) -> Trainer:
 
 def _pipeline(batch_size: int, *arrays: Any) -> tf.data.Dataset:
     """Arrays in order, in batches. Given the arrays themselves, Keras would cast float64 to float32 on the way."""
+    if isinstance(arrays[0], StreamedRows):
+        plan = BatchPlan(len(arrays[0]), batch_size, shuffle=False)
+        counted = tf.data.experimental.assert_cardinality(plan.steps)  # else Keras warns that the rows come to an end
+        return _streamed(Blocks(arrays, plan), range(1), 0).apply(counted)
     tensors = arrays if len(arrays) > 1 else arrays[0]
     return tf.data.Dataset.from_tensor_slices(tensors).batch(batch_size)
 
@@ -346,6 +353,18 @@ def _batches(parts: list[np.ndarray], plan: BatchPlan, epochs: range, begun: int
         return tf.data.Dataset.range(first, plan.steps).map(rows_of)
 
     return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(epoch).prefetch(tf.data.AUTOTUNE)
+
+
+def _streamed(source: Blocks, epochs: range, begun: int) -> tf.data.Dataset:
+    """The same batches, cut from blocks of rows that stand in order."""
+    size, begun = source.plan.batch_size, epochs.start * source.plan.steps + begun
+
+    def cut(block: tf.Tensor, *parts: tf.Tensor) -> tf.data.Dataset:
+        first = tf.maximum(begun - source.start(block), 0)
+        steps = tf.data.Dataset.range(first, -(-tf.shape(parts[0], tf.int64)[0] // size))
+        return steps.map(lambda step: tuple(part[step * size : (step + 1) * size] for part in parts))
+
+    return pipeline.blocks(source, epochs, begun % source.plan.steps).flat_map(cut).prefetch(tf.data.AUTOTUNE)
 
 
 class _Workers:

@@ -14,6 +14,7 @@ import numpy as np
 from shared.batches import BatchPlan
 from shared.data import StreamedRows
 from shared.errors import InputError
+from shared.spec import require
 
 BLOCK_BYTES = 2**24  # of rows as the net takes them; four such blocks are in memory, as two are read ahead of the one in use
 
@@ -43,9 +44,8 @@ class Blocks:
         return epoch * self.count + step // self.steps
 
     def start(self, block: int) -> int:
-        """Which step of the training is the first of the block, counted from 0 through all epochs."""
-        epoch, block = divmod(block, self.count)
-        return epoch * self.plan.steps + block * self.steps
+        """Which step of the training is the first of the block, counted from 0 through all epochs; numbers or tensors."""
+        return block // self.count * self.plan.steps + block % self.count * self.steps
 
     def read(self, block: int) -> list[np.ndarray]:
         """The rows of every part that the block holds, in order.
@@ -53,7 +53,7 @@ class Blocks:
         Raises:
             InputError: the file is not what it was; kept in ``failure``, since TensorFlow makes another error of it.
         """
-        epoch, block = divmod(block, self.count)
+        epoch, block = divmod(int(block), self.count)
         rows = self.steps * self.plan.batch_size
         chosen = self._order(epoch)[block * rows : (block + 1) * rows]
         try:
@@ -62,17 +62,26 @@ class Blocks:
             self.failure = error
             raise
 
-    @contextmanager
-    def told(self) -> Iterator[None]:
-        """Where reading a block fails during the ``with`` block, end in the InputError that says why."""
-        try:
-            yield
-        except Exception:
-            if self.failure is not None:
-                raise self.failure from None
-            raise
+
+def blocks_of(parts: Sequence[Any], plan: BatchPlan, strategy: object = None) -> Blocks | None:
+    """The blocks of such parts; None where all are in memory.
+
+    Raises:
+        InputError: rows that are streamed, and a strategy.
+    """
+    if not isinstance(parts[0], StreamedRows):
+        return None
+    rule = "Replicas train on rows in memory."
+    require(strategy is None, rule, "streamed rows and a strategy", "Leave strategy out, or read the data with load_file.")
+    return Blocks(parts, plan)
 
 
-def blocks_of(parts: Sequence[Any], plan: BatchPlan) -> Blocks | None:
-    """The blocks of such parts; None where all are in memory."""
-    return Blocks(parts, plan) if isinstance(parts[0], StreamedRows) else None
+@contextmanager
+def told(blocks: Blocks | None) -> Iterator[None]:
+    """Where reading a block fails during the ``with`` block, end in the InputError that says why."""
+    try:
+        yield
+    except Exception:
+        if blocks is not None and blocks.failure is not None:
+            raise blocks.failure from None
+        raise

@@ -187,7 +187,9 @@ class GuardedFile:
         offset = self._attempt(name, dataset.id.get_offset)
         end = (offset or 0) + math.prod(shape) * dtype.itemsize
         if math.prod(shape) and (offset is None or end > self.path.stat().st_size):
-            raise self._error(f"{name!r} must be stored in full", f"shape {shape}, which the file does not hold", "Write it again.")
+            raise self._error(
+                f"{name!r} must be stored in full", f"shape {shape}, which the file does not hold", "Write it again."
+            )
         return StreamedArray(self.path, offset or 0, shape, dtype)
 
     def json_object(self, name: str, *, max_bytes: int, remedy: str) -> dict[str, Any]:
