@@ -111,7 +111,8 @@ class Trainer:
         """Train; a second call continues where the first ended. Keras: ``Model.fit``.
 
         Args:
-            data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)); of ``stream_file`` its rows are read a block at a time.
+            data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)). Rows that ``stream_file`` left in their file are
+                read a block at a time.
             plan: the order of the examples, one row for each epoch since the trainer was made; drawn from the spec where None.
             record: True keeps every step in ``History.trace``; a function is called with each record instead.
             epochs: how many; the spec's where None.

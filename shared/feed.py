@@ -15,8 +15,8 @@ from shared.spec import ModelSpec, TrainSpec
 @dataclass(frozen=True)
 class Feed:
     """Rows (n, inputs) in the type of the net's weights and targets as the loss wants them; ``x_test`` None where nothing is
-    validated. Rows of a ``StreamedArray`` are ``StreamedRows``, which are read and cast a block at a time. ``sample_weight`` (n,) weighs each example's loss; ``class_weight`` has the weight of every class, and only one of
-    the two is there."""
+    validated. Rows of a ``StreamedArray`` are ``StreamedRows``, which are read and cast a block at a time. ``sample_weight``
+    (n,) weighs each example's loss; ``class_weight`` has the weight of every class, and only one of the two is there."""
 
     x: np.ndarray
     y: np.ndarray
