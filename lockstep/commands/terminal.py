@@ -16,7 +16,7 @@ STOPPED = "lockstep: stopped"
 
 
 def data_of(given: argparse.Namespace, *, draw: bool = True) -> Any:
-    """The data set that ``given.data`` names, with ``given.test`` as its test set; its rows are left in the file with ``--stream``.
+    """The data set that ``given.data`` names, with ``given.test`` as its test set; with ``--stream`` its rows stay in the file.
 
     Where the user's cache has no hand signs or cats yet, ``draw`` makes synthetic ones there and says so.
 

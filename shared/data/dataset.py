@@ -176,7 +176,7 @@ def _numeric(what: str, value: Any) -> np.ndarray:
     return array
 
 
-def _features(what: str, value: Any) -> np.ndarray:
+def _features(what: str, value: Any) -> Any:
     """``value`` as finite numbers (n, ...) with at least one row and one value per row, or InputError."""
     x = value if isinstance(value, StreamedArray) else _numeric(what, value)
     if x.ndim < 2:

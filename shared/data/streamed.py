@@ -142,7 +142,7 @@ class StreamedArray:
 
     def _stretch(self, file: int, first: int, out: np.ndarray) -> None:
         """Rows ``first``, ``first + 1``, ... of the file into ``out`` (rows, row_bytes)."""
-        left, place = memoryview(out.reshape(-1)), self.offset + first * self.row_bytes
+        left, place = out.reshape(-1).data, self.offset + first * self.row_bytes
         while left:
             read = os.preadv(file, [left], place)
             if not read:
@@ -157,7 +157,7 @@ class StreamedArray:
         if (highest + 1 - lowest) * self.row_bytes < NEAR * len(numbers):
             self._sweep(file, numbers, range(lowest, highest + 1), out)
             return
-        size, view, at = self.row_bytes, memoryview(out.reshape(-1)), 0
+        size, view, at = self.row_bytes, out.reshape(-1).data, 0
         places = (self.offset + numbers * size).tolist()
         for place in places:
             if os.preadv(file, [view[at : at + size]], place) != size:
