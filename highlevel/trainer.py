@@ -19,13 +19,14 @@ from highlevel.watch import Watch
 from shared import records
 from shared.answers import both, link
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
-from shared.blocks import Blocks, blocks_of, told
+from shared.blocks import Blocks, blocks_of
 from shared.callbacks import notify
 from shared.checkpoints import Checkpoints, Point
 from shared.checkpoints.folder import checkpoints_of
 from shared.checkpoints.keeper import Keeper
 from shared.data import Dataset, StreamedRows, as_rows
 from shared.data.card import DataCard
+from shared.data.streamed import told
 from shared.feed import batch, feed
 from shared.replicas import alone, check_fit, check_shares, check_training
 from shared.settings import resolve
@@ -142,7 +143,7 @@ class Trainer:
         keeping = Keeper(
             checkpoints, resume, self, given, plan, count, storage.arithmetic(self), distribution.chief(self.strategy)
         )
-        with keeping as keeper, distribution.with_workers(self.strategy), told(source):
+        with keeping as keeper, distribution.with_workers(self.strategy), told(given.x):
             point, self._point = self._point or Point.start(self.epoch), None
             distribution.same_epoch(self.strategy, point.epoch)
             todo = point.epochs(count)
@@ -219,7 +220,8 @@ class Trainer:
         x = as_rows(x, self.model.inputs, self.model.variable_dtype)
         if len(x) == 0:  # Keras has no answer to no question
             return np.zeros((0, self.model.outputs), x.dtype)
-        return self.engine.predict(_pipeline(batch_size, x), verbose=0).astype(x.dtype)
+        with told(x):
+            return self.engine.predict(_pipeline(batch_size, x), verbose=0).astype(x.dtype)
 
     def predict_proba(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
         """Probabilities on the outside of the net: softmax, rows (n, classes) with sum 1; of a binary loss the sigmoid, for one
@@ -237,7 +239,8 @@ class Trainer:
         """Loss, and accuracy or mean absolute error. Keras: ``Model.evaluate``."""
         given = feed((x, y), self.model, self.train)
         check_shares(len(given.x), batch_size, distribution.replicas(self.strategy))
-        loss, accuracy = self.engine.evaluate(_pipeline(batch_size, given.x, given.y), verbose=0)
+        with told(given.x):
+            loss, accuracy = self.engine.evaluate(_pipeline(batch_size, given.x, given.y), verbose=0)
         return float(loss), float(accuracy)
 
     # ------------------------------------------------------------------------------------------ weights and files

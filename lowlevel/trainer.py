@@ -20,13 +20,14 @@ from lowlevel.watch import Watch
 from shared import records
 from shared.answers import both, link
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
-from shared.blocks import Blocks, blocks_of, told
+from shared.blocks import Blocks, blocks_of
 from shared.callbacks import notify
 from shared.checkpoints import Checkpoints, Point
 from shared.checkpoints.folder import checkpoints_of
 from shared.checkpoints.keeper import Keeper
 from shared.data import Dataset, as_rows
 from shared.data.card import DataCard
+from shared.data.streamed import told
 from shared.feed import Feed, batch, feed
 from shared.replicas import alone, check_fit, check_shares, check_training
 from shared.settings import resolve
@@ -135,7 +136,7 @@ class Trainer:
         keeping = Keeper(
             checkpoints, resume, self, given, plan, count, storage.arithmetic(self), distribution.chief(self.strategy)
         )
-        with keeping as keeper, distribution.with_workers(self.strategy), told(source):
+        with keeping as keeper, distribution.with_workers(self.strategy), told(given.x):
             point, self._point = self._point or Point.start(self.epoch), None
             distribution.same_epoch(self.strategy, point.epoch)
             todo = point.epochs(count)

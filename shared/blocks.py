@@ -4,8 +4,7 @@ A block is some whole batches of one epoch, in order; it is read and cast while 
 take their blocks from here, and bring them to the net by ``tf.data``, in ``pipeline.py``.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +12,6 @@ import numpy as np
 
 from shared.batches import BatchPlan
 from shared.data import StreamedRows
-from shared.errors import InputError
 from shared.spec import require
 
 BLOCK_BYTES = 2**24  # of rows as the net takes them; four such blocks are in memory, as two are read ahead of the one in use
@@ -36,7 +34,6 @@ class Blocks:
         batch = plan.batch_size * parts[0].shape[1] * parts[0].dtype.itemsize
         self.steps = min(max(1, BLOCK_BYTES // batch), plan.steps)  # steps a block; the last one of an epoch may have fewer
         self.count = -(-plan.steps // self.steps)  # blocks an epoch
-        self.failure: InputError | None = None
         self._order = lru_cache(maxsize=2)(plan.order)  # drawn once an epoch; at its end two are read from at once
 
     def first(self, epoch: int, step: int = 0) -> int:
@@ -51,16 +48,12 @@ class Blocks:
         """The rows of every part that the block holds, in order.
 
         Raises:
-            InputError: the file is not what it was; kept in ``failure``, since TensorFlow makes another error of it.
+            InputError: the file is not what it was.
         """
         epoch, block = divmod(int(block), self.count)
         rows = self.steps * self.plan.batch_size
         chosen = self._order(epoch)[block * rows : (block + 1) * rows]
-        try:
-            return [part[chosen] for part in self.parts]
-        except InputError as error:
-            self.failure = error
-            raise
+        return [part[chosen] for part in self.parts]
 
 
 def blocks_of(parts: Sequence[Any], plan: BatchPlan, strategy: object = None) -> Blocks | None:
@@ -74,14 +67,3 @@ def blocks_of(parts: Sequence[Any], plan: BatchPlan, strategy: object = None) ->
     rule = "Replicas train on rows in memory."
     require(strategy is None, rule, "streamed rows and a strategy", "Leave strategy out, or read the data with load_file.")
     return Blocks(parts, plan)
-
-
-@contextmanager
-def told(blocks: Blocks | None) -> Iterator[None]:
-    """Where reading a block fails during the ``with`` block, end in the InputError that says why."""
-    try:
-        yield
-    except Exception:
-        if blocks is not None and blocks.failure is not None:
-            raise blocks.failure from None
-        raise

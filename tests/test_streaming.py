@@ -324,8 +324,8 @@ def test_files_that_cannot_be_streamed(tmp_path):
     refused(path, "must be stored in full")
     with h5py.File(path, "w") as file:
         kind = h5py.h5t.IEEE_F32LE.copy()
-        kind.set_precision(24)  # h5py calls it float32 too, but its bits are others
-        kind.set_fields(23, 15, 8, 0, 15)
+        kind.set_fields(23, 15, 8, 0, 15)  # h5py calls it float32 too, but its bits are others
+        kind.set_precision(24)
         space = h5py.h5s.create_simple((ROWS, COLUMNS))
         h5py.h5d.create(file.id, b"train_set_x", kind, space).write(h5py.h5s.ALL, h5py.h5s.ALL, x)
         file["train_set_y"] = np.zeros(ROWS, int)
@@ -374,6 +374,10 @@ def test_a_file_that_changes_under_a_training_ends_it_in_one_line(tmp_path, smal
     with pytest.raises(InputError, match="must stay as it was") as caught:
         trained(wing, data, epochs=9, callbacks=[Cut()])
     assert "\n" not in str(caught.value)
+    trainer = WINGS[wing].Trainer(MODEL, TRAIN)
+    for ask in (lambda: trainer.predict(data.x_train), lambda: trainer.evaluate(data.x_train, data.y_train)):
+        with pytest.raises(InputError, match="must stay as it was"):
+            ask()
     path.unlink()
     with pytest.raises(InputError, match="No such file"):
         data.x_train[:3]

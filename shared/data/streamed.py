@@ -8,6 +8,7 @@ reads all rows at once.
 import math
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from shared.data.casting import cast
+from shared.data.casting import aligned, cast
 from shared.errors import InputError
 
 PIECE_BYTES = 2**24  # of rows that are read one after the other
 NEAR = 4096  # rows that lie closer than so many bytes on average are taken out of one reading of the whole stretch
-ALIGNED = 64  # TensorFlow takes an array over without a copy if it begins at such a border
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class StreamedArray:
         self.path, self.offset, self.shape, self.stored = path, offset, shape, stored
         self.dtype = stored.newbyteorder("=")
         self.row_bytes = math.prod(shape[1:]) * stored.itemsize
+        self.failure: InputError | None = None  # what went wrong in the last reading, of which TensorFlow makes another error
         self._stamp = _stamp(os.stat(path))
 
     @property
@@ -125,9 +126,7 @@ class StreamedArray:
 
     def _values(self, rows: int, fill: Any) -> np.ndarray:
         """``rows`` rows in the dtype of this machine, as ``fill(file, bytes (rows, row_bytes))`` reads them."""
-        room = np.empty(rows * self.row_bytes + ALIGNED, np.uint8)
-        start = -room.ctypes.data % ALIGNED
-        out = room[start : start + rows * self.row_bytes].reshape(rows, self.row_bytes)
+        out = aligned((rows, self.row_bytes), np.uint8)
         try:
             file = os.open(self.path, os.O_RDONLY)
             try:
@@ -175,10 +174,11 @@ class StreamedArray:
             out[order[here]] = piece[ordered[here] - start]
 
     def _changed(self, found: str) -> InputError:
-        return InputError(
+        self.failure = InputError(
             f"A file that is streamed must stay as it was when it was opened. Received: {found}, in {str(self.path)!r}. "
             "Begin again with stream_file once nothing writes to it."
         )
+        return self.failure
 
 
 class StreamedRows:
@@ -199,7 +199,7 @@ class StreamedRows:
     def __getitem__(self, rows: Any) -> np.ndarray:
         """As of the ``StreamedArray``, cast: an array (rows, inputs)."""
         found = self.stored[rows]
-        return cast(found.reshape(*found.shape[: found.ndim - self.stored.ndim + 1], self.shape[1]), self.dtype)
+        return cast(found.reshape(*found.shape[: found.ndim - self.stored.ndim + 1], self.shape[1]), self.dtype, aligned)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for piece in self.pieces():
@@ -208,7 +208,7 @@ class StreamedRows:
     def pieces(self) -> Iterator[np.ndarray]:
         """All rows in their order, some at a time."""
         for piece in self.stored.pieces():
-            yield cast(piece.reshape(len(piece), self.shape[1]), self.dtype)
+            yield cast(piece.reshape(len(piece), self.shape[1]), self.dtype, aligned)
 
     @property
     def finite(self) -> bool:
@@ -227,6 +227,21 @@ def pieces(array: Any) -> Iterator[np.ndarray]:
         yield from array.pieces()
     else:
         yield array
+
+
+@contextmanager
+def told(x: Any) -> Iterator[None]:
+    """Where ``x`` are streamed rows and reading them fails during the ``with`` block, end in the InputError that says why."""
+    if not isinstance(x, StreamedRows):
+        yield
+        return
+    x.stored.failure = None
+    try:
+        yield
+    except Exception:
+        if x.stored.failure is not None:
+            raise x.stored.failure from None
+        raise
 
 
 def _stamp(found: os.stat_result) -> tuple[int, ...]:
