@@ -51,4 +51,6 @@ def blocks(source: Blocks, epochs: range, begun: int = 0) -> tf.data.Dataset:
         return number, *(tf.ensure_shape(one, [None, *part.shape[1:]]) for one, part in zip(found, source.parts, strict=True))
 
     numbers = tf.data.Dataset.range(source.first(epochs.start, begun), source.first(epochs.stop))
-    return numbers.map(read, num_parallel_calls=2, deterministic=True).prefetch(1)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # nothing here is to be tuned, and an iterator's end would wait for the thread that tunes
+    return numbers.map(read, num_parallel_calls=2, deterministic=True).prefetch(1).with_options(options)

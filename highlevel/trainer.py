@@ -368,7 +368,7 @@ def _streamed(source: Blocks, epochs: range, begun: int) -> tf.data.Dataset:
         steps = tf.data.Dataset.range(first, -(-tf.shape(parts[0], tf.int64)[0] // size))
         return steps.map(lambda step: tuple(part[step * size : (step + 1) * size] for part in parts))
 
-    return pipeline.blocks(source, epochs, begun % source.plan.steps).flat_map(cut).prefetch(tf.data.AUTOTUNE)
+    return pipeline.blocks(source, epochs, begun % source.plan.steps).flat_map(cut).prefetch(2)
 
 
 class _Workers:
