@@ -14,7 +14,7 @@ from shared.batches import BatchPlan
 from shared.data import StreamedRows
 from shared.spec import require
 
-BLOCK_BYTES = 2**24  # of rows as the net takes them; four such blocks are in memory, as two are read ahead of the one in use
+BLOCK_BYTES = 2**23  # of rows as the net takes them; four blocks are in memory: one in use, one ready, two being read
 
 
 class Blocks:
