@@ -16,18 +16,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from highlevel import distribution, epochs, exports, losses, metrics, network, optimizers, storage
+from highlevel import distribution, epochs, exports, losses, metrics, network, optimizers, pipeline, storage
 from highlevel.callbacks import TensorBoard
 from highlevel.watch import Watch
 from shared import records
 from shared.answers import both, link
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
+from shared.blocks import Blocks, blocks_of
 from shared.callbacks import notify
 from shared.checkpoints import Checkpoints, Point
 from shared.checkpoints.folder import checkpoints_of
 from shared.checkpoints.keeper import Keeper
-from shared.data import Dataset, as_rows
+from shared.data import Dataset, StreamedRows, as_rows
 from shared.data.card import DataCard
+from shared.data.streamed import told
 from shared.feed import Feed, batch, feed
 from shared.replicas import alone, check_fit, check_shares, check_training
 from shared.settings import resolve
@@ -117,7 +119,8 @@ class Trainer:
         """Train; a second call continues where the first ended. Keras: ``Model.fit``.
 
         Args:
-            data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)).
+            data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)). Rows that ``stream_file`` left in their file are
+                read a block at a time.
             plan: the order of the examples, one row for each epoch since the trainer was made; drawn from the spec where None.
             record: True keeps every step in ``History.trace``; a function is called with each record instead.
             epochs: how many; the spec's where None.
@@ -136,6 +139,7 @@ class Trainer:
         """
         given = feed(data, self.model, self.train, validation_data, sample_weight, class_weight)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
+        source = blocks_of([part for part in (given.x, given.y, given.weights) if part is not None], plan, self.strategy)
         history, sink = records.start(record, self.execution, self.jit_compile)
         checkpoints, count = checkpoints_of(checkpoint, resume), self.train.epochs if epochs is None else epochs
         if self.strategy is not None:
@@ -144,7 +148,7 @@ class Trainer:
         keeping = Keeper(
             checkpoints, resume, self, given, plan, count, storage.arithmetic(self), distribution.chief(self.strategy)
         )
-        with keeping as keeper, distribution.with_workers(self.strategy):
+        with keeping as keeper, distribution.with_workers(self.strategy), told(given.x):
             point, self._point = self._point or Point.start(self.epoch), None
             distribution.same_epoch(self.strategy, point.epoch)
             todo = point.epochs(count)
@@ -154,12 +158,14 @@ class Trainer:
 
             # A step that is to be seen must return to Python before the next one begins.
             whole = self.execution == "epoch" and sink is None and not point.step and keeper.by_epochs
-            whole = whole and not (self._auto and any(map(_looks_at_batches, callbacks)))
+            whole = whole and source is None and not (self._auto and any(map(_looks_at_batches, callbacks)))
             ours = [one for one in callbacks if not _of_keras(one)]
             keeping = _Keeping(self, history, callbacks, keeper, plan, todo, point, whole)
-            told = [_Reporter(self, history, ours, sink, given.x_test, keeping), *filter(_of_keras, callbacks), keeping]
-            with self._fed(given, plan, todo, point, whole) as fed:
-                self.engine.fit(initial_epoch=todo.start, epochs=todo.stop, shuffle=False, callbacks=told, verbose=verbose, **fed)
+            hooks = [_Reporter(self, history, ours, sink, given.x_test, keeping), *filter(_of_keras, callbacks), keeping]
+            with self._fed(given, source, plan, todo, point, whole) as fed:
+                self.engine.fit(
+                    initial_epoch=todo.start, epochs=todo.stop, shuffle=False, callbacks=hooks, verbose=verbose, **fed
+                )
         return history
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> records.StepRecord:
@@ -176,7 +182,9 @@ class Trainer:
         return self._watch.record(self.epoch + 1, int(counted), len(given.x))
 
     @contextmanager
-    def _fed(self, given: Feed, plan: BatchPlan, todo: range, point: Point, whole: bool) -> Iterator[dict[str, Any]]:
+    def _fed(
+        self, given: Feed, source: Blocks | None, plan: BatchPlan, todo: range, point: Point, whole: bool
+    ) -> Iterator[dict[str, Any]]:
         """What ``fit`` is fed with; for as long as the block runs, the net has functions that take it."""
         tests = [part for part in (given.x_test, given.y_test) if part is not None]
         fed: dict[str, Any] = {"steps_per_epoch": 1 if whole else plan.steps}
@@ -186,6 +194,8 @@ class Trainer:
                 fed["x"], own["train_function"] = _orders(plan, todo), self.network.train_function
                 parts = [part for part in (given.x, given.y, given.weights) if part is not None]
                 self.network.train_function = self._at_once("train", plan.batch_size, *parts)
+            elif source is not None:
+                fed["x"] = _streamed(source, todo, point.step)
             else:
                 weights, by_class = (given.sample_weight, given.class_weight) if self.strategy is None else (given.weights, None)
                 parts = [part for part in (given.x, given.y, weights) if part is not None]
@@ -249,7 +259,8 @@ class Trainer:
         if len(x) == 0:  # Keras has no answer to no question
             return np.zeros((0, self.model.outputs), x.dtype)
         if self.strategy is not None or self.execution == "eager":
-            return self.engine.predict(_pipeline(batch_size, x), verbose=0).astype(x.dtype)
+            with told(x):
+                return self.engine.predict(_pipeline(batch_size, x), verbose=0).astype(x.dtype)
         # `Model.predict` makes a pipeline at each call, which takes longer than a thousand rows of a small net.
         starts = range(0, len(x), batch_size)
         parts = [self._logits(tf.constant(x[start : start + batch_size])).numpy().astype(x.dtype, copy=False) for start in starts]
@@ -271,7 +282,8 @@ class Trainer:
         """Loss, and accuracy or mean absolute error. Keras: ``Model.evaluate``."""
         given = feed((x, y), self.model, self.train)
         check_shares(len(given.x), batch_size, distribution.replicas(self.strategy))
-        loss, accuracy = self.engine.evaluate(_pipeline(batch_size, given.x, given.y), verbose=0)
+        with told(given.x):
+            loss, accuracy = self.engine.evaluate(_pipeline(batch_size, given.x, given.y), verbose=0)
         return float(loss), float(accuracy)
 
     # ------------------------------------------------------------------------------------------ weights and files
@@ -363,6 +375,10 @@ def load_model(path: str | Path, train: TrainSpec | None = None) -> Trainer:
 
 def _pipeline(batch_size: int, *arrays: Any) -> tf.data.Dataset:
     """Arrays in order, in batches. Given the arrays themselves, Keras would cast float64 to float32 on the way."""
+    if isinstance(arrays[0], StreamedRows):
+        plan = BatchPlan(len(arrays[0]), batch_size, shuffle=False)
+        counted = tf.data.experimental.assert_cardinality(plan.steps)  # else Keras warns that the rows come to an end
+        return _streamed(Blocks(arrays, plan), range(1), 0).apply(counted)
     tensors = arrays if len(arrays) > 1 else arrays[0]
     return tf.data.Dataset.from_tensor_slices(tensors).batch(batch_size)
 
@@ -395,6 +411,18 @@ def _batches(parts: list[np.ndarray], plan: BatchPlan, epochs: range, begun: int
         return tf.data.Dataset.range(first, plan.steps).map(rows_of)
 
     return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(epoch).prefetch(tf.data.AUTOTUNE)
+
+
+def _streamed(source: Blocks, epochs: range, begun: int) -> tf.data.Dataset:
+    """The same batches, cut from blocks of rows that stand in order."""
+    size, begun = source.plan.batch_size, epochs.start * source.plan.steps + begun
+
+    def cut(block: tf.Tensor, *parts: tf.Tensor) -> tf.data.Dataset:
+        first = tf.maximum(begun - source.start(block), 0)
+        steps = tf.data.Dataset.range(first, -(-tf.shape(parts[0], tf.int64)[0] // size))
+        return steps.map(lambda step: tuple(part[step * size : (step + 1) * size] for part in parts))
+
+    return pipeline.blocks(source, epochs, begun % source.plan.steps).flat_map(cut).prefetch(2)
 
 
 class _Workers:

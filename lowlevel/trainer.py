@@ -15,18 +15,20 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from lowlevel import distribution, epochs, exports, losses, metrics, network, optimizers, storage
+from lowlevel import distribution, epochs, exports, losses, metrics, network, optimizers, pipeline, storage
 from lowlevel.carried import cells
 from lowlevel.watch import Watch
 from shared import records
 from shared.answers import both, link
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
+from shared.blocks import Blocks, blocks_of
 from shared.callbacks import notify
 from shared.checkpoints import Checkpoints, Point
 from shared.checkpoints.folder import checkpoints_of
 from shared.checkpoints.keeper import Keeper
 from shared.data import Dataset, as_rows
 from shared.data.card import DataCard
+from shared.data.streamed import told
 from shared.feed import Feed, batch, feed
 from shared.replicas import alone, check_fit, check_shares, check_training
 from shared.settings import FORMS, FUSED, resolve
@@ -36,7 +38,7 @@ from shared.weights import checked, checked_state, compiled_in, specs_in
 __all__ = ["Trainer", "load_model"]
 
 TOGETHER = 16  # epochs at most that one call trains, where nobody looks between them ...
-WORK = 2**26  # ... and steps times parameters: a call cannot be broken off by Ctrl-C
+WORK = 2**26  # ... and steps times parameters of them all, where there is more than one
 
 
 class Trainer:
@@ -110,7 +112,8 @@ class Trainer:
         """Train; a second call continues where the first ended. Keras: ``Model.fit``.
 
         Args:
-            data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)).
+            data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)). Rows that ``stream_file`` left in their file are
+                read a block at a time.
             plan: the order of the examples, one row for each epoch since the trainer was made; drawn from the spec where None.
             record: True keeps every step in ``History.trace``; a function is called with each record instead.
             epochs: how many; the spec's where None.
@@ -129,6 +132,8 @@ class Trainer:
         """
         given = feed(data, self.model, self.train, validation_data, sample_weight, class_weight)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
+        parts = [part for part in (given.x, given.y, given.weights) if part is not None]
+        source = blocks_of(parts, plan, self.strategy)
         history, sink = records.start(record, self.execution, self.jit_compile)
         checkpoints, count = checkpoints_of(checkpoint, resume), self.train.epochs if epochs is None else epochs
         if self.strategy is not None:
@@ -137,7 +142,7 @@ class Trainer:
         keeping = Keeper(
             checkpoints, resume, self, given, plan, count, storage.arithmetic(self), distribution.chief(self.strategy)
         )
-        with keeping as keeper, distribution.with_workers(self.strategy):
+        with keeping as keeper, distribution.with_workers(self.strategy), told(given.x):
             point, self._point = self._point or Point.start(self.epoch), None
             distribution.same_epoch(self.strategy, point.epoch)
             todo = point.epochs(count)
@@ -145,11 +150,16 @@ class Trainer:
             self._watch_steps(sink is not None, given.y.shape[1:])
             self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card
 
-            rows = [tf.constant(part) for part in (given.x, given.y, given.weights) if part is not None]
-            whole = self._runs_whole(plan) and sink is None and not point.step and keeper.by_epochs
+            fits = WORK // (plan.steps * self.model.parameters)  # epochs in a call, which Ctrl-C cannot break off
+            whole = source is None and sink is None and self._runs_whole(plan) and not point.step
+            whole = whole and (checkpoints is None or (keeper.by_epochs and fits > 0))
             seen = bool(callbacks or verbose or checkpoints) or given.x_test is not None
-            at_once = 1 if seen else max(1, min(TOGETHER, WORK // (plan.steps * self.model.parameters)))
+            at_once = 1 if seen else max(1, min(TOGETHER, fits))
             ahead: list[dict[str, Any]] = []  # what epochs that are done already have left
+            if source is None:
+                rows = [tf.constant(part) for part in parts]
+            else:
+                stream = iter(pipeline.blocks(source, todo, point.step))
             self.stop_training = False
             notify(callbacks, "set_model", self)
             notify(callbacks, "on_train_begin", {})
@@ -164,7 +174,11 @@ class Trainer:
                     if point.steps_of(epoch):
                         self._carry_on(point)
                     reach = keeper.reach if sink is None else lambda step: step + 1
-                    for step, size in self._run_epoch(rows, plan, epoch, point.steps_of(epoch), reach):
+                    if source is None:
+                        steps = self._run_epoch(rows, plan, epoch, point.steps_of(epoch), reach)
+                    else:
+                        steps = self._run_blocks(stream, source, epoch, point.steps_of(epoch), reach)
+                    for step, size in steps:
                         if sink is not None and self._watch is not None:
                             sink(self._watch.record(epoch + 1, epoch * plan.steps + step, size))
                         if self.strategy is None:  # else workers would stop at different steps, and wait for each other
@@ -268,19 +282,34 @@ class Trainer:
         """
         order = tf.constant(plan.order(epoch))
         rows = [tf.gather(part, order) for part in rows]  # outside of the step: XLA would fuse it in, and round differently
-        size = plan.batch_size
-        full, rest = divmod(plan.examples, size)
+        yield from self._run_rows(rows, 0, plan.batch_size, step, reach)
+
+    def _run_blocks(
+        self, stream: Iterator[Any], source: Blocks, epoch: int, step: int, reach: Callable[[int], int]
+    ) -> Iterator[tuple[int, int]]:
+        """As ``_run_epoch``, of rows that come a block at a time, in order already; yields at a block's end too."""
+        for block in range(source.first(epoch, step), source.first(epoch + 1)):
+            _, *rows = next(stream)
+            start = source.start(block) - epoch * source.plan.steps
+            yield from self._run_rows(rows, start, source.plan.batch_size, max(step, start), reach)
+
+    def _run_rows(
+        self, rows: list[tf.Tensor], start: int, size: int, step: int, reach: Callable[[int], int]
+    ) -> Iterator[tuple[int, int]]:
+        """Train from step ``step`` of an epoch on to the end of rows that stand in order and begin with step ``start``."""
+        steps, rest = divmod(len(rows[0]), size)
+        full = start + steps
         while step < full:
             if self.execution in ("epoch", FUSED) and not (self.jit_compile and self._column):
                 first, step = step, min(reach(step), full)
-                self._function("steps", *rows)(tf.constant(first), tf.constant(step), tf.constant(size), *rows)
+                self._function("steps", *rows)(*map(tf.constant, (first - start, step - start, size)), *rows)
             else:
-                self._function("step", *rows)(*(part[step * size : (step + 1) * size] for part in rows))
+                self._function("step", *rows)(*(part[(step - start) * size : (step - start + 1) * size] for part in rows))
                 step += 1
             yield step, size
         if rest:  # the partial batch is a step of its own size: padding it with a mask would cost more and round differently
-            self._function("step", *rows)(*(part[full * size :] for part in rows))
-            yield plan.steps, rest
+            self._function("step", *rows)(*(part[steps * size :] for part in rows))
+            yield full + 1, rest
 
     def _steps(self, first: tf.Tensor, last: tf.Tensor, size: tf.Tensor, *rows: tf.Tensor) -> tuple[tf.Tensor]:
         """Batches ``first`` to ``last - 1``, of ``size`` rows each, of rows that stand in order: one loop inside TensorFlow."""
@@ -353,7 +382,7 @@ class Trainer:
     def predict(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
         """Logits (n, outputs) in the type of the weights; x (n, inputs). Keras: ``Model.predict``."""
         x = as_rows(x, self.model.inputs, self.model.variable_dtype)
-        batches = [tf.constant(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
+        batches = (tf.constant(x[start : start + batch_size]) for start in range(0, len(x), batch_size))
         parts = [self._function("logits", rows)(rows) for rows in batches]
         return np.concatenate([np.zeros((0, self.model.outputs), x.dtype), *(part.numpy().astype(x.dtype) for part in parts)])
 

@@ -25,6 +25,9 @@ def add(commands: Any) -> None:
     )
     train.add_argument("--out", required=True, metavar="NET.weights.h5|NET.keras", help="where to write the net")
     train.add_argument("--test", metavar="FILE.h5", help="the test set (default: test_X.h5 beside train_X.h5)")
+    train.add_argument(
+        "--stream", action="store_true", help="leave the training rows in FILE.h5, which may be larger than memory; the same bits"
+    )
     add_training(train)
     add_checkpoints(train, "without it Ctrl-C leaves one in NET.checkpoints, where --resume finds it")
     train.set_defaults(run=run)
