@@ -16,7 +16,7 @@ from shared.spec import DenseSpec
 
 __all__ = ["whole"]
 
-PACKED = 2**16  # parameters at most that are packed: to take more of them apart costs more than the packing saves
+_PACKED = 2**16  # parameters at most that are packed: to take more of them apart costs more than the packing saves
 _COPIED = (network.Network, layers.Dense, layers.BatchNormalization, layers.Dropout, optimizers.Optimizer, metrics.Mean)
 
 
@@ -72,7 +72,7 @@ def _packs(trainer: Any, rest: int) -> bool:
     only plain nets are packed, whose products are all of two matrices.
     """
     model, train = trainer.model, trainer.train
-    if model.parameters > PACKED or train.clipnorm is not None or train.global_clipnorm is not None:
+    if model.parameters > _PACKED or train.clipnorm is not None or train.global_clipnorm is not None:
         return False
     plain = all(isinstance(layer, DenseSpec) and inputs > 1 and layer.units > 1 for layer, inputs in model.stack)
     unmixed = model.dtype == model.variable_dtype

@@ -187,7 +187,7 @@ class Adam(Optimizer):
         return w - (m * alpha) / (tf.sqrt(v) + self.train.epsilon), m, v
 
 
-class FusedAdam(Adam):
+class _FusedAdam(Adam):
     """Adam by TensorFlow's own kernel, one pass over the numbers where the formula takes ten. Not the bits of Keras.
 
     The kernel takes ``1 - b1`` and ``1 - b2`` of float32 numbers, where Keras rounds them from float64: see ``docs/speed.md``.
@@ -342,5 +342,5 @@ def get(train: TrainSpec, dtype: str = "float32", fused: bool = False) -> Optimi
         "lion": Lion,
         "nadam": Nadam,
     }
-    optimizer = FusedAdam(train) if fused else rules[train.optimizer](train)
+    optimizer = _FusedAdam(train) if fused else rules[train.optimizer](train)
     return LossScaleOptimizer(optimizer) if dtype == "mixed_float16" else optimizer

@@ -37,8 +37,8 @@ from shared.weights import checked, checked_state, compiled_in, specs_in
 
 __all__ = ["Trainer", "load_model"]
 
-TOGETHER = 16  # epochs at most that one call trains, where nobody looks between them ...
-WORK = 2**26  # ... and steps times parameters of them all, where there is more than one
+_TOGETHER = 16  # epochs at most that one call trains, where nobody looks between them ...
+_WORK = 2**26  # ... and steps times parameters of them all, where there is more than one
 
 
 class Trainer:
@@ -150,11 +150,11 @@ class Trainer:
             self._watch_steps(sink is not None, given.y.shape[1:])
             self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card
 
-            fits = WORK // (plan.steps * self.model.parameters)  # epochs in a call, which Ctrl-C cannot break off
+            fits = _WORK // (plan.steps * self.model.parameters)  # epochs in a call, which Ctrl-C cannot break off
             whole = source is None and sink is None and self._runs_whole(plan) and not point.step
             whole = whole and (checkpoints is None or (keeper.by_epochs and fits > 0))
             seen = bool(callbacks or verbose or checkpoints) or given.x_test is not None
-            at_once = 1 if seen else max(1, min(TOGETHER, fits))
+            at_once = 1 if seen else max(1, min(_TOGETHER, fits))
             ahead: list[dict[str, Any]] = []  # what epochs that are done already have left
             if source is None:
                 rows = [tf.constant(part) for part in parts]
