@@ -12,7 +12,7 @@ import tensorflow as tf
 from lowlevel import layers, metrics, network, optimizers, storage
 from lowlevel.carried.cells import Cell, stand_in
 from lowlevel.carried.packing import Packed
-from shared.spec import DenseSpec
+from shared.spec import BatchNormalizationSpec, DenseSpec
 
 __all__ = ["whole"]
 
@@ -68,15 +68,21 @@ def whole(trainer: Any, examples: int) -> Callable[..., tuple[tf.Tensor, tf.Tens
 def _packs(trainer: Any, rest: int) -> bool:
     """Whether all weights go into one vector: they are few, and what is done with one number hangs on no other.
 
-    What XLA makes of a product with a vector, or of sums over a column, it rounds by what stands beside it in the program: there
-    only plain nets are packed, whose products are all of two matrices.
+    Only gradients that are products of matrices or sums over rows are packed: a chain of factors TensorFlow multiplies in another
+    order where the vector stands between them. And what XLA makes of products with a vector, or of masks, it rounds by what stands
+    beside it in the program.
     """
-    model, train = trainer.model, trainer.train
+    model, train, xla = trainer.model, trainer.train, trainer.jit_compile
     if model.parameters > _PACKED or train.clipnorm is not None or train.global_clipnorm is not None:
         return False
-    plain = all(isinstance(layer, DenseSpec) and inputs > 1 and layer.units > 1 for layer, inputs in model.stack)
-    unmixed = model.dtype == model.variable_dtype
-    return not trainer.jit_compile or (plain and unmixed and train.batch_size > 1 and rest != 1)
+    dense = [(layer, inputs) for layer, inputs in model.stack if isinstance(layer, DenseSpec)]
+    others = [layer for layer in model.layers if not isinstance(layer, DenseSpec)]
+    if any(layer.kernel_regularizer or layer.bias_regularizer for layer, _ in dense):
+        return False
+    if not xla:
+        return not any(isinstance(layer, BatchNormalizationSpec) for layer in others)
+    matrices = train.batch_size > 1 and rest != 1 and all(inputs > 1 and layer.units > 1 for layer, inputs in dense)
+    return matrices and not others and model.dtype == model.variable_dtype
 
 
 class _Carried:
