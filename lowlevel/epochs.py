@@ -69,8 +69,8 @@ def _packs(trainer: Any, rest: int) -> bool:
     """Whether all weights go into one vector: they are few, and what is done with one number hangs on no other.
 
     Only gradients that are products of matrices or sums over rows are packed: a chain of factors TensorFlow multiplies in another
-    order where the vector stands between them. And what XLA makes of products with a vector, or of masks, it rounds by what stands
-    beside it in the program.
+    order where the vector stands between them. And what XLA makes of masks, or of products with a vector, it rounds by what
+    stands beside it in the program.
     """
     model, train, xla = trainer.model, trainer.train, trainer.jit_compile
     if model.parameters > _PACKED or train.clipnorm is not None or train.global_clipnorm is not None:

@@ -338,7 +338,7 @@ class Trainer:
             counts = [tf.TensorSpec((), tf.int32)] * {"steps": 3, "whole": 2}.get(name, 0)
             orders = [tf.TensorSpec((None, examples), tf.int64)] if name == "whole" else []
             signature = counts + orders + [tf.TensorSpec((examples, *part.shape[1:]), part.dtype) for part in rows]
-            method = epochs.whole(self, examples) if name == "whole" else getattr(self, f"_{name}")
+            method = epochs.whole(self, len(rows[0])) if name == "whole" else getattr(self, f"_{name}")
             self._compiled[key] = tf.function(
                 method if self.strategy is None or name == "logits" else self._on_replicas(method),
                 input_signature=signature,
