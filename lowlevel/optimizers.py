@@ -94,20 +94,19 @@ class Optimizer(ABC):
     def update(self, gradients: list[tf.Tensor], weights: list[tf.Variable]) -> None:
         """Clip, decay, and give every weight and its slots the values of the rule."""
         gradients = self.clip(gradients)
-        self._decay(weights)
-        rate = self.rate()  # read once: a product that only one other uses would be multiplied in another order
-        for at, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
-            slots = [self.slots[at, slot] for slot in self.train.slots]
-            values = self.rule(weight, gradient, *slots, **self.constants(rate, weight.dtype))
-            for variable, value in zip((weight, *slots), values, strict=True):
-                variable.assign(value)
-
-    def _decay(self, weights: list[tf.Variable]) -> None:
-        """``w - w decay lr``, where a decay is asked for."""
         if self.train.weight_decay is not None:
             for weight in weights:
                 rate = tf.cast(self.rate(), weight.dtype)
                 weight.assign_sub(weight * tf.cast(self.train.weight_decay, weight.dtype) * rate)
+        rate = self.rate()  # read once: a product that only one other uses would be multiplied in another order
+        for at, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
+            slots = [self.slots[at, slot] for slot in self.train.slots]
+            self.follow(weight, gradient, slots, self.constants(rate, weight.dtype))
+
+    def follow(self, weight: tf.Variable, gradient: tf.Tensor, slots: list[tf.Variable], constants: dict[str, tf.Tensor]) -> None:
+        """Give a weight and its slots the values of the rule."""
+        for variable, value in zip((weight, *slots), self.rule(weight, gradient, *slots, **constants), strict=True):
+            variable.assign(value)
 
     def rate(self) -> tf.Tensor:
         """The learning rate of this step, float32 (). A schedule counts all steps, also those that only gather gradients."""
@@ -194,24 +193,22 @@ class _FusedAdam(Adam):
     Keras: none; ``tf.compat.v1.train.AdamOptimizer`` calls the same kernel.
     """
 
-    def update(self, gradients: list[tf.Tensor], weights: list[tf.Variable]) -> None:
-        """As ``Optimizer.update``, with the kernel in the place of the rule."""
-        self._decay(weights)
-        for at, (weight, gradient) in enumerate(zip(weights, self.clip(gradients), strict=True)):
-            constants = self.constants(self.rate(), weight.dtype)
-            beta_1, beta_2 = (tf.cast(beta, weight.dtype) for beta in (self.train.beta_1, self.train.beta_2))
-            tf.raw_ops.ResourceApplyAdam(
-                var=weight.handle,
-                m=self.slots[at, "momentum"].handle,
-                v=self.slots[at, "velocity"].handle,
-                beta1_power=tf.pow(beta_1, constants["t"]),
-                beta2_power=tf.pow(beta_2, constants["t"]),
-                lr=constants["learning_rate"],
-                beta1=beta_1,
-                beta2=beta_2,
-                epsilon=tf.cast(self.train.epsilon, weight.dtype),
-                grad=gradient,
-            )
+    def follow(self, weight: tf.Variable, gradient: tf.Tensor, slots: list[tf.Variable], constants: dict[str, tf.Tensor]) -> None:
+        """As ``Optimizer.follow``, in one operation."""
+        t, learning_rate = constants["t"], constants["learning_rate"]
+        beta_1, beta_2 = (tf.cast(beta, weight.dtype) for beta in (self.train.beta_1, self.train.beta_2))
+        tf.raw_ops.ResourceApplyAdam(
+            var=weight.handle,
+            m=slots[0].handle,
+            v=slots[1].handle,
+            beta1_power=tf.pow(beta_1, t),
+            beta2_power=tf.pow(beta_2, t),
+            lr=learning_rate,
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=tf.cast(self.train.epsilon, weight.dtype),
+            grad=gradient,
+        )
 
 
 class AdamW(Adam):

@@ -8,6 +8,7 @@ from cases import GROWN, LONG, QUICK, data_for
 
 import highlevel
 import lowlevel
+from lockstep import traps
 from shared import Checkpoints, InputError, ModelSpec, TrainSpec
 
 XLA = {"plain": False, "xla": True}
@@ -176,3 +177,17 @@ def test_the_fused_kernel_is_near_and_has_a_name(data, tmp_path):
     ):
         with pytest.raises(InputError, match="fused"):
             make()
+
+
+@pytest.mark.parametrize("name", ["adam-epsilon-added", "mean-of-batch-means", "sum-differentiated"])
+def test_what_is_planted_trains_whole_epochs_too(name, data):
+    """A method put into optimiser or means acts on the state that the loop carries; so does a function put into the trainer."""
+    x, y, *_ = data
+    ends = []
+    for planted, execution in ((True, "graph"), (True, "epoch"), (False, "epoch")):
+        trainer = lowlevel.Trainer(SMALL, replace(TRAIN, epochs=3), execution=execution)
+        if planted:
+            traps.trap(name).plant(trainer)
+        history = trainer.fit((x, y))
+        ends.append([history.loss, *(weight.tobytes() for weight in trainer.weights())])
+    assert ends[0] == ends[1] != ends[2]

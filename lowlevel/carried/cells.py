@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from types import MethodType
 from typing import Any
 
 import tensorflow as tf
@@ -88,5 +89,7 @@ def stand_in(thing: Any, cells: Mapping[Any, Cell], kinds: tuple[type, ...]) -> 
     if not isinstance(thing, kinds):
         return thing
     twin = copy.copy(thing)
-    vars(twin).update({name: stand_in(value, cells, kinds) for name, value in vars(thing).items()})
+    for name, value in vars(thing).items():
+        ours = isinstance(value, MethodType) and value.__self__ is thing  # put there by hand, as ``Trap.plant`` does
+        vars(twin)[name] = MethodType(value.__func__, twin) if ours else stand_in(value, cells, kinds)
     return twin

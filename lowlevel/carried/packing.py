@@ -25,7 +25,8 @@ class Packed:
         self.vector = Cell(*weights)
         names = dict.fromkeys(name for _, name in slots)
         optimizer.slots = {(0, name): Cell(*(slots[at, name] for at in range(len(weights)))) for name in names}
-        self.optimizer = optimizer
+        self.optimizer, self.clip = optimizer, optimizer.clip
+        optimizer.clip = lambda gradients: gradients  # done here, weight by weight
 
     @property
     def cells(self) -> list[Cell]:
@@ -43,5 +44,5 @@ class Packed:
 
     def apply(self, gradients: list[tf.Tensor], weights: list[Cell]) -> None:
         """As of any optimiser."""
-        self.optimizer.apply([pack(gradients)], [self.vector])
+        self.optimizer.apply([pack(self.clip(gradients))], [self.vector])
         self.unpack(weights)
