@@ -182,6 +182,9 @@ def made_up(timing) -> dict:
         ]
         for name, job in jobs.items()
     }
+    side = {"plain": {"compiling": 0.5, "epoch": 0.02}, "xla": {"compiling": 1.5, "epoch": 0.01}}
+    slower = {"plain": {"compiling": 0.5, "epoch": 0.02}, "xla": {"compiling": 1.5, "epoch": 0.03}}
+    rule = {"points": [{"parameters": 832, **side}, {"parameters": 10285, **slower}]}
     process = {
         "epochs": 40,
         "rows": 5000,
@@ -201,6 +204,7 @@ def made_up(timing) -> dict:
     parts = {
         **{f"jobs.{name}": training(name) for name in jobs},
         "limit": limit,
+        "rule": rule,
         "process": process,
         "predict.one": one,
         "predict.million": million,
@@ -237,6 +241,8 @@ def test_page_says_what_the_figures_say(timing, tmp_path):
     assert ("low-level, `auto`", "2.0x", "2.0x to 2.0x", "12.7", "50", "1.5") in rows  # 2 ms by 157 steps
     assert ("Keras `fit`, plain", "1.00x", "1.00x to 1.00x", "25.5", "50", "1.5") in rows
     assert ("**sum**", "**11**", "**11**", "**11**") in rows  # eight products of 1 and Adam's 3
+    assert ("832", "500", "1,500", "20", "10", "2.0x", "100") in rows  # a second by 10 ms
+    assert ("10,285", "500", "1,500", "20", "30", "0.67x", "never") in rows
     assert ("numba by hand", "not run", "not run", "not run") in rows
     assert "- numba by hand: not run: not installed" in text
     assert ("low-level, `auto`", "2.0x", "4.00", "3.00", "1.00", "505") in rows
