@@ -1,7 +1,7 @@
 """Twin: highlevel/trainer.py. Training written out: forward, loss, gradient, update, and the loop around them.
 
 The step is written once, in ``_step``. The three forms run the same step and differ only in how much of the loop TensorFlow
-compiles: nothing (``eager``), one step (``graph``), or all full batches of an epoch (``epoch``).
+compiles: nothing (``eager``), one step (``graph``), or whole epochs (``epoch``: ``lowlevel/epochs.py``).
 """
 
 import os

@@ -12,6 +12,7 @@ from lockstep import traps
 from shared import Checkpoints, InputError, ModelSpec, TrainSpec
 
 XLA = {"plain": False, "xla": True}
+FEW = [*QUICK[::4], *(case for case in GROWN if case.xla)]  # XLA takes seconds to compile each
 
 
 def trained(case, execution: str, xla: bool) -> list[bytes]:
@@ -34,7 +35,7 @@ def test_whole_epochs_equal_steps(case):
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=() if getattr(case, "xla", True) else pytest.mark.long) for case in [*QUICK, *GROWN]],
+    [pytest.param(case, marks=() if case in FEW else pytest.mark.long) for case in [*QUICK, *GROWN]],
     ids=str,
 )
 def test_whole_epochs_equal_steps_under_xla(case):

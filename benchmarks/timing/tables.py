@@ -178,8 +178,7 @@ def rule(figures: dict) -> str:
     return (
         "Nets 400-h-10 on the digits, batches of 32, low-level wing, without XLA and with it, in turn. Before its faster epochs "
         "have made up for its compilation XLA is the slower choice. The rule (`shared/settings.py`) asks for the size alone, "
-        "since "
-        "XLA rounds otherwise and three epochs are to be a prefix of three hundred.\n\n" + table(head, rows)
+        "since XLA rounds otherwise and three epochs are to be a prefix of three hundred.\n\n" + table(head, rows)
     )
 
 
