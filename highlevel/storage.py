@@ -49,6 +49,6 @@ def read(path: str | Path, trainer) -> None:
 
 def write(path: str | Path, trainer, card: DataCard) -> None:
     """Write all that ``read`` loads so that either wing and plain Keras load it; the file appears whole or not at all."""
-    progress = Progress.of(trainer.epoch, trainer.state())
+    progress = Progress.of(trainer.epoch, trainer.state(), trainer.jit_compile)
     with written(path, trainer.model, trainer.train, card, progress) as unfinished:
         trainer.network.save_weights(unfinished)

@@ -4,8 +4,10 @@ What is ours is the pipeline that feeds ``fit`` the batches of the plan, and the
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,22 +16,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from highlevel import distribution, exports, losses, metrics, network, optimizers, storage
+from highlevel import distribution, epochs, exports, losses, metrics, network, optimizers, pipeline, storage
+from highlevel.callbacks import TensorBoard
 from highlevel.watch import Watch
 from shared import records
 from shared.answers import both, link
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
+from shared.blocks import Blocks, blocks_of
 from shared.callbacks import notify
 from shared.checkpoints import Checkpoints, Point
 from shared.checkpoints.folder import checkpoints_of
 from shared.checkpoints.keeper import Keeper
-from shared.data import Dataset, as_rows
+from shared.data import Dataset, StreamedRows, as_rows
 from shared.data.card import DataCard
-from shared.feed import batch, feed
+from shared.data.streamed import told
+from shared.feed import Feed, batch, feed
 from shared.replicas import alone, check_fit, check_shares, check_training
 from shared.settings import resolve
-from shared.spec import ModelSpec, TrainSpec
-from shared.weights import checked, checked_state, specs_in
+from shared.spec import DenseSpec, ModelSpec, TrainSpec
+from shared.weights import checked, checked_state, compiled_in, specs_in
 
 __all__ = ["Trainer", "load_model"]
 
@@ -40,9 +45,11 @@ class Trainer:
     Args:
         model: the net.
         train: how it is trained.
-        execution: ``"eager"`` (``run_eagerly``), ``"graph"`` (a step at a time), ``"epoch"`` (``steps_per_execution``), or
-            ``"auto"``, which is ``"graph"``.
-        jit_compile: True compiles with XLA, which rounds differently; ``"auto"`` is False.
+        execution: ``"eager"`` (``run_eagerly``), ``"graph"`` (a step at a time), ``"epoch"`` (all batches of an epoch in one call
+            of the train function, which callbacks see as one batch: ``highlevel/epochs.py``), or ``"auto"``: ``"epoch"``, but for
+            replicas and for callbacks of Keras that look at each batch. With a record, and with checkpoints that are due within
+            an epoch, ``fit`` goes a step at a time in any case.
+        jit_compile: True compiles with XLA, which rounds differently; ``"auto"`` does so from 5,000 parameters on.
         strategy: a ``tf.distribute.MirroredStrategy`` (devices) or ``MultiWorkerMirroredStrategy`` (machines), the first thing of
             TensorFlow that the process uses; each batch is shared out among its replicas. None trains alone.
 
@@ -66,7 +73,8 @@ class Trainer:
         strategy: tf.distribute.Strategy | None = None,
     ):
         self.model, self.train, self.strategy = model, train, strategy
-        self.execution, self.jit_compile = resolve(execution, jit_compile, auto="graph")
+        self.execution, self.jit_compile = resolve(execution, jit_compile, model, alone=strategy is None)
+        self._auto = execution == "auto"
         with distribution.scope(strategy):
             if strategy is not None:
                 check_training(model, train, self.execution, self.jit_compile)
@@ -89,6 +97,7 @@ class Trainer:
         self.stop_training = False
         self._point: Point | None = None  # from where the next ``fit`` goes on
         self._watch: Watch | None = None
+        self._whole: dict[tuple, Any] = {}  # functions that run whole epochs, by how many rows there are
 
     # ------------------------------------------------------------------------------------------------ training
 
@@ -110,7 +119,8 @@ class Trainer:
         """Train; a second call continues where the first ended. Keras: ``Model.fit``.
 
         Args:
-            data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)).
+            data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)). Rows that ``stream_file`` left in their file are
+                read a block at a time.
             plan: the order of the examples, one row for each epoch since the trainer was made; drawn from the spec where None.
             record: True keeps every step in ``History.trace``; a function is called with each record instead.
             epochs: how many; the spec's where None.
@@ -129,6 +139,7 @@ class Trainer:
         """
         given = feed(data, self.model, self.train, validation_data, sample_weight, class_weight)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
+        source = blocks_of([part for part in (given.x, given.y, given.weights) if part is not None], plan, self.strategy)
         history, sink = records.start(record, self.execution, self.jit_compile)
         checkpoints, count = checkpoints_of(checkpoint, resume), self.train.epochs if epochs is None else epochs
         if self.strategy is not None:
@@ -137,7 +148,7 @@ class Trainer:
         keeping = Keeper(
             checkpoints, resume, self, given, plan, count, storage.arithmetic(self), distribution.chief(self.strategy)
         )
-        with keeping as keeper, distribution.with_workers(self.strategy):
+        with keeping as keeper, distribution.with_workers(self.strategy), told(given.x):
             point, self._point = self._point or Point.start(self.epoch), None
             distribution.same_epoch(self.strategy, point.epoch)
             todo = point.epochs(count)
@@ -147,25 +158,14 @@ class Trainer:
 
             # A step that is to be seen must return to Python before the next one begins.
             whole = self.execution == "epoch" and sink is None and not point.step and keeper.by_epochs
-            self._run_at_once(plan.steps if whole else 1)
+            whole = whole and source is None and not (self._auto and any(map(_looks_at_batches, callbacks)))
             ours = [one for one in callbacks if not _of_keras(one)]
-            keeping = _Keeping(self, history, callbacks, keeper, plan, todo, point)
-            weights, by_class = (given.sample_weight, given.class_weight) if self.strategy is None else (given.weights, None)
-            self.engine.fit(
-                _batches([part for part in (given.x, given.y, weights) if part is not None], plan, todo, point.step),
-                initial_epoch=todo.start,
-                epochs=todo.stop,
-                steps_per_epoch=plan.steps,
-                shuffle=False,
-                validation_data=None if given.x_test is None else _pipeline(INFERENCE_BATCH, given.x_test, given.y_test),
-                class_weight=by_class,
-                callbacks=[
-                    _Reporter(self, history, ours, sink, given.x_test, keeping),
-                    *filter(_of_keras, callbacks),
-                    keeping,
-                ],
-                verbose=verbose,
-            )
+            keeping = _Keeping(self, history, callbacks, keeper, plan, todo, point, whole)
+            hooks = [_Reporter(self, history, ours, sink, given.x_test, keeping), *filter(_of_keras, callbacks), keeping]
+            with self._fed(given, source, plan, todo, point, whole) as fed:
+                self.engine.fit(
+                    initial_epoch=todo.start, epochs=todo.stop, shuffle=False, callbacks=hooks, verbose=verbose, **fed
+                )
         return history
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> records.StepRecord:
@@ -173,7 +173,6 @@ class Trainer:
         alone(self.strategy)
         given = batch(x, y, self.model, self.train, sample_weight)
         self._watch_steps(True, given.y.shape[1:])
-        self._run_at_once(1)
         self.network.reset_metrics()
         self.network.train_on_batch(given.x, given.y, given.weights)
         assert self._watch is not None
@@ -182,11 +181,46 @@ class Trainer:
         ]  # `iterations` counts updates, not steps
         return self._watch.record(self.epoch + 1, int(counted), len(given.x))
 
-    def _run_at_once(self, steps: int) -> None:
-        """How many steps Keras runs before it returns to Python."""
-        if self.network.steps_per_execution != steps:
-            self.network.steps_per_execution = steps
-            self.network.train_function = None  # traced for another number
+    @contextmanager
+    def _fed(
+        self, given: Feed, source: Blocks | None, plan: BatchPlan, todo: range, point: Point, whole: bool
+    ) -> Iterator[dict[str, Any]]:
+        """What ``fit`` is fed with; for as long as the block runs, the net has functions that take it."""
+        tests = [part for part in (given.x_test, given.y_test) if part is not None]
+        fed: dict[str, Any] = {"steps_per_epoch": 1 if whole else plan.steps}
+        own = {}  # Keras's functions, as far as others take their place
+        try:
+            if whole:
+                fed["x"], own["train_function"] = _orders(plan, todo), self.network.train_function
+                parts = [part for part in (given.x, given.y, given.weights) if part is not None]
+                self.network.train_function = self._at_once("train", plan.batch_size, *parts)
+            elif source is not None:
+                fed["x"] = _streamed(source, todo, point.step)
+            else:
+                weights, by_class = (given.sample_weight, given.class_weight) if self.strategy is None else (given.weights, None)
+                parts = [part for part in (given.x, given.y, weights) if part is not None]
+                fed |= {"x": _batches(parts, plan, todo, point.step), "class_weight": by_class}
+            if tests and self.strategy is None and self.execution != "eager":
+                in_order = tf.data.Dataset.from_tensors(tf.range(len(tests[0]), dtype=tf.int64)).repeat()
+                fed |= {"validation_data": in_order, "validation_steps": 1}
+                own["test_function"] = self.network.test_function
+                self.network.test_function = self._at_once("test", INFERENCE_BATCH, *tests)
+            elif tests:
+                fed["validation_data"] = _pipeline(INFERENCE_BATCH, *tests)
+            yield fed
+        finally:
+            for name, function in own.items():
+                setattr(self.network, name, function)
+
+    def _at_once(self, kind: str, batch_size: int, *parts: np.ndarray) -> Callable[[Any], dict[str, tf.Tensor]]:
+        """The function of the net that runs all batches of such rows in one call."""
+        key = (kind, batch_size, len(parts[0]))
+        if key not in self._whole:
+            # Where a program takes the rows out by itself, XLA computes the product with a single column otherwise.
+            units = [layer.units for layer in self.model.layers if isinstance(layer, DenseSpec)]
+            apart = kind == "test" or units[:1] == [1]
+            self._whole[key] = epochs.whole(self.network, len(parts[0]), batch_size, kind, apart)
+        return partial(self._whole[key], [tf.constant(part) for part in parts])
 
     def _carry_on(self, point: Point) -> None:
         """Give the running means what they had added up when the epoch was broken off."""
@@ -210,12 +244,27 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------------- inference
 
+    @cached_property
+    def _logits(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Rows to logits as one graph, which reads the weights as they are; called without a search for the right trace."""
+        rows = tf.TensorSpec((None, self.model.inputs), self.model.variable_dtype)
+        jit = self.jit_compile or None
+        return tf.function(lambda x: self.network(x, training=False), jit_compile=jit, autograph=False).get_concrete_function(
+            rows
+        )
+
     def predict(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
         """Logits (n, outputs) in the type of the weights; x (n, inputs). Keras: ``Model.predict``."""
         x = as_rows(x, self.model.inputs, self.model.variable_dtype)
         if len(x) == 0:  # Keras has no answer to no question
             return np.zeros((0, self.model.outputs), x.dtype)
-        return self.engine.predict(_pipeline(batch_size, x), verbose=0).astype(x.dtype)
+        if self.strategy is not None or self.execution == "eager":
+            with told(x):
+                return self.engine.predict(_pipeline(batch_size, x), verbose=0).astype(x.dtype)
+        # `Model.predict` makes a pipeline at each call, which takes longer than a thousand rows of a small net.
+        starts = range(0, len(x), batch_size)
+        parts = [self._logits(tf.constant(x[start : start + batch_size])).numpy().astype(x.dtype, copy=False) for start in starts]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def predict_proba(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
         """Probabilities on the outside of the net: softmax, rows (n, classes) with sum 1; of a binary loss the sigmoid, for one
@@ -233,7 +282,8 @@ class Trainer:
         """Loss, and accuracy or mean absolute error. Keras: ``Model.evaluate``."""
         given = feed((x, y), self.model, self.train)
         check_shares(len(given.x), batch_size, distribution.replicas(self.strategy))
-        loss, accuracy = self.engine.evaluate(_pipeline(batch_size, given.x, given.y), verbose=0)
+        with told(given.x):
+            loss, accuracy = self.engine.evaluate(_pipeline(batch_size, given.x, given.y), verbose=0)
         return float(loss), float(accuracy)
 
     # ------------------------------------------------------------------------------------------ weights and files
@@ -318,15 +368,30 @@ def load_model(path: str | Path, train: TrainSpec | None = None) -> Trainer:
         InputError: the file cannot be read, does not say what its net is, or says what specs have no words for.
     """
     model, train = specs_in(path, train)
-    trainer = Trainer(model, train)
+    trainer = Trainer(model, train, jit_compile=compiled_in(path))  # goes on in the arithmetic in which it was trained
     trainer.load(path)
     return trainer
 
 
 def _pipeline(batch_size: int, *arrays: Any) -> tf.data.Dataset:
     """Arrays in order, in batches. Given the arrays themselves, Keras would cast float64 to float32 on the way."""
+    if isinstance(arrays[0], StreamedRows):
+        plan = BatchPlan(len(arrays[0]), batch_size, shuffle=False)
+        counted = tf.data.experimental.assert_cardinality(plan.steps)  # else Keras warns that the rows come to an end
+        return _streamed(Blocks(arrays, plan), range(1), 0).apply(counted)
     tensors = arrays if len(arrays) > 1 else arrays[0]
     return tf.data.Dataset.from_tensor_slices(tensors).batch(batch_size)
+
+
+def _orders(plan: BatchPlan, epochs: range) -> tf.data.Dataset:
+    """The orders of the epochs, one element an epoch, int64 (examples,); the next is drawn while an epoch is trained."""
+
+    def order(number: tf.Tensor) -> tf.data.Dataset:
+        drawn = tf.numpy_function(lambda k: plan.order(int(k)), [number], tf.int64, stateful=False)
+        return tf.data.Dataset.from_tensors(tf.ensure_shape(drawn, [plan.examples]))
+
+    # Of `map`, Keras would know how many elements there are, and begin anew after the last.
+    return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(order).prefetch(1)
 
 
 def _batches(parts: list[np.ndarray], plan: BatchPlan, epochs: range, begun: int) -> tf.data.Dataset:
@@ -348,6 +413,18 @@ def _batches(parts: list[np.ndarray], plan: BatchPlan, epochs: range, begun: int
     return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(epoch).prefetch(tf.data.AUTOTUNE)
 
 
+def _streamed(source: Blocks, epochs: range, begun: int) -> tf.data.Dataset:
+    """The same batches, cut from blocks of rows that stand in order."""
+    size, begun = source.plan.batch_size, epochs.start * source.plan.steps + begun
+
+    def cut(block: tf.Tensor, *parts: tf.Tensor) -> tf.data.Dataset:
+        first = tf.maximum(begun - source.start(block), 0)
+        steps = tf.data.Dataset.range(first, -(-tf.shape(parts[0], tf.int64)[0] // size))
+        return steps.map(lambda step: tuple(part[step * size : (step + 1) * size] for part in parts))
+
+    return pipeline.blocks(source, epochs, begun % source.plan.steps).flat_map(cut).prefetch(2)
+
+
 class _Workers:
     """``fit``, ``evaluate`` and ``predict`` on several machines, where those of Keras 3.15 fail before the first step.
 
@@ -363,13 +440,13 @@ class _Workers:
         )
         self._logits = tf.function(lambda rows: network(rows, training=False), autograph=False)
 
-    def fit(self, batches, *, initial_epoch, epochs, steps_per_epoch, validation_data, callbacks, verbose, **_):
+    def fit(self, x, *, initial_epoch, epochs, steps_per_epoch, validation_data=None, callbacks, verbose, **_):
         """As ``Model.fit``, of what our trainer asks of it."""
         settings = {"verbose": verbose, "epochs": epochs, "steps": steps_per_epoch}
         told = keras.callbacks.CallbackList(callbacks, add_progbar=verbose != 0, model=self.network, **settings)
         self.network.stop_training = False
         told.on_train_begin()
-        stream, logs = iter(batches), {}
+        stream, logs = iter(x), {}
         for epoch in range(initial_epoch, epochs):
             self.network.reset_metrics()
             told.on_epoch_begin(epoch)
@@ -405,6 +482,16 @@ class _Workers:
 def _of_keras(callback: Any) -> bool:
     """Keras's own callbacks are handed to ``fit``; others are told by the reporter."""
     return isinstance(callback, keras.callbacks.Callback)
+
+
+def _looks_at_batches(callback: Any) -> bool:
+    """Whether one of Keras's own callbacks has something to do before or after each batch of a training."""
+    hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+    plain = keras.callbacks.Callback
+    ends_only = isinstance(callback, TensorBoard)  # ours writes at the ends of epochs
+    return (
+        _of_keras(callback) and not ends_only and any(getattr(type(callback), hook) is not getattr(plain, hook) for hook in hooks)
+    )
 
 
 class _Reporter(keras.callbacks.Callback):
@@ -453,10 +540,10 @@ class _Keeping(keras.callbacks.Callback):
     ends it, with all that an epoch's end brings, and is taken back there, before ``fit`` asks whether the training is to end.
     """
 
-    def __init__(self, trainer: Trainer, history, callbacks, keeper: Keeper, plan: BatchPlan, todo: range, point: Point):
+    def __init__(self, trainer: Trainer, history, callbacks, keeper: Keeper, plan: BatchPlan, todo: range, point: Point, whole):
         super().__init__()
         self.trainer, self.history_, self.callbacks, self.keeper = trainer, history, callbacks, keeper
-        self.plan, self.todo, self.point = plan, todo, point
+        self.plan, self.todo, self.point, self.whole = plan, todo, point, whole
         self.begun, self.cut = 0, False  # steps of this epoch that were done before `fit` began; whether it was ended for that
 
     def on_train_begin(self, logs=None):
@@ -468,7 +555,7 @@ class _Keeping(keras.callbacks.Callback):
             self.trainer._carry_on(self.point)  # `fit` has just reset them
 
     def on_train_batch_end(self, batch, logs=None):
-        step = self.begun + batch + 1  # Keras counts from 0 in every epoch
+        step = self.plan.steps if self.whole else self.begun + batch + 1  # Keras counts from 0 in every epoch
         if self.trainer.strategy is None:  # else workers would stop at different steps, and wait for each other
             self.keeper.after_step(step)
         if self.begun and step == self.plan.steps and not self.model.stop_training:

@@ -17,8 +17,11 @@ if getattr(shared, "PROJECT", None) != "keras-lockstep":
         "Put keras-lockstep before it on sys.path, or install it into an environment of its own."
     )
 
-from lowlevel.network import Network, build, spec_of, summary
-from lowlevel.trainer import Trainer, load_model
+from shared.keras_later import keras_later
+
+with keras_later():  # TensorFlow would import Keras
+    from lowlevel.network import Network, build, spec_of, summary
+    from lowlevel.trainer import Trainer, load_model
 
 if TYPE_CHECKING:
     from lowlevel.estimator import LowLevelClassifier, LowLevelRegressor

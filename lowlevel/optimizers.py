@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from lowlevel import clipping, schedules
 from lowlevel.loss_scaling import LossScaleOptimizer
+from shared.settings import check_fused
 from shared.spec import ScheduleSpec, TrainSpec
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Lion", "Nadam", "Optimizer", "RMSprop", "get"]
@@ -100,14 +101,17 @@ class Optimizer(ABC):
         rate = self.rate()  # read once: a product that only one other uses would be multiplied in another order
         for at, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
             slots = [self.slots[at, slot] for slot in self.train.slots]
-            values = self.rule(weight, gradient, *slots, **self.constants(rate, weight.dtype))
-            for variable, value in zip((weight, *slots), values, strict=True):
-                variable.assign(value)
+            self.follow(weight, gradient, slots, self.constants(rate, weight.dtype))
+
+    def follow(self, weight: tf.Variable, gradient: tf.Tensor, slots: list[tf.Variable], constants: dict[str, tf.Tensor]) -> None:
+        """Give a weight and its slots the values of the rule."""
+        for variable, value in zip((weight, *slots), self.rule(weight, gradient, *slots, **constants), strict=True):
+            variable.assign(value)
 
     def rate(self) -> tf.Tensor:
         """The learning rate of this step, float32 (). A schedule counts all steps, also those that only gather gradients."""
         rate = self.learning_rate
-        return tf.identity(rate) if isinstance(rate, tf.Variable) else rate(self.iteration)
+        return rate(self.iteration) if callable(rate) else tf.identity(rate)
 
     def constants(self, rate: tf.Tensor, dtype: tf.DType) -> dict[str, tf.Tensor]:
         """What the rule is told beside weight, gradient and slots: scalars of the weight's dtype. t counts updates."""
@@ -180,6 +184,31 @@ class Adam(Optimizer):
         m = m + (g - m) * (1 - beta_1)
         v = v + (tf.square(g) - v) * (1 - beta_2)
         return w - (m * alpha) / (tf.sqrt(v) + self.train.epsilon), m, v
+
+
+class _FusedAdam(Adam):
+    """Adam by TensorFlow's own kernel, one pass over the numbers where the formula takes ten. Not the bits of Keras.
+
+    The kernel takes ``1 - b1`` and ``1 - b2`` of float32 numbers, where Keras rounds them from float64: see ``docs/speed.md``.
+    Keras: none; ``tf.compat.v1.train.AdamOptimizer`` calls the same kernel.
+    """
+
+    def follow(self, weight: tf.Variable, gradient: tf.Tensor, slots: list[tf.Variable], constants: dict[str, tf.Tensor]) -> None:
+        """As ``Optimizer.follow``, in one operation."""
+        t, learning_rate = constants["t"], constants["learning_rate"]
+        beta_1, beta_2 = (tf.cast(beta, weight.dtype) for beta in (self.train.beta_1, self.train.beta_2))
+        tf.raw_ops.ResourceApplyAdam(
+            var=weight.handle,
+            m=slots[0].handle,
+            v=slots[1].handle,
+            beta1_power=tf.pow(beta_1, t),
+            beta2_power=tf.pow(beta_2, t),
+            lr=learning_rate,
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=tf.cast(self.train.epsilon, weight.dtype),
+            grad=gradient,
+        )
 
 
 class AdamW(Adam):
@@ -293,8 +322,14 @@ class Nadam(Optimizer):
         return w - (m_hat * learning_rate) / (tf.sqrt(v_hat) + self.train.epsilon), m, v
 
 
-def get(train: TrainSpec, dtype: str = "float32") -> Optimizer | LossScaleOptimizer:
-    """The optimiser that a spec describes, not yet built; ``dtype`` is the net's, and mixed float16 needs its loss scaled."""
+def get(train: TrainSpec, dtype: str = "float32", fused: bool = False) -> Optimizer | LossScaleOptimizer:
+    """The optimiser that a spec describes, not yet built; ``dtype`` is the net's, and mixed float16 needs its loss scaled.
+
+    Raises:
+        InputError: ``fused``, and another rule than Adam's.
+    """
+    if fused:
+        check_fused(train)
     rules: dict[str, type[Optimizer]] = {
         "sgd": SGD,
         "adam": Adam,
@@ -304,5 +339,5 @@ def get(train: TrainSpec, dtype: str = "float32") -> Optimizer | LossScaleOptimi
         "lion": Lion,
         "nadam": Nadam,
     }
-    optimizer = rules[train.optimizer](train)
+    optimizer = _FusedAdam(train) if fused else rules[train.optimizer](train)
     return LossScaleOptimizer(optimizer) if dtype == "mixed_float16" else optimizer

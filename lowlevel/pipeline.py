@@ -3,9 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
+from shared.blocks import Blocks
 from shared.errors import InputError
 
-__all__ = ["examples", "minibatches", "normalised"]
+__all__ = ["blocks", "examples", "minibatches", "normalised"]
 
 
 def examples(x: np.ndarray, y: np.ndarray) -> tf.data.Dataset:
@@ -35,3 +36,20 @@ def normalised(pictures: tf.data.Dataset, divisor: float = 255) -> tf.data.Datas
 def minibatches(rows: tf.data.Dataset, batch_size: int = 32) -> tf.data.Dataset:
     """Batches in the order of ``rows``, the last one perhaps smaller; the next is made ready while the net sees this one."""
     return rows.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def blocks(source: Blocks, epochs: range, begun: int = 0) -> tf.data.Dataset:
+    """The blocks of ``epochs``, from the one that holds step ``begun`` of the first epoch on; read ahead while the net trains.
+
+    Elements: the block's number () int64, x (rows, inputs), y, and perhaps weights, in the order of the plan.
+    """
+    types = [tf.as_dtype(part.dtype) for part in source.parts]
+
+    def read(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        found = tf.numpy_function(source.read, [number], types)
+        return number, *(tf.ensure_shape(one, [None, *part.shape[1:]]) for one, part in zip(found, source.parts, strict=True))
+
+    numbers = tf.data.Dataset.range(source.first(epochs.start, begun), source.first(epochs.stop))
+    options = tf.data.Options()
+    options.autotune.enabled = False  # nothing here is to be tuned, and an iterator's end would wait for the thread that tunes
+    return numbers.map(read, num_parallel_calls=2, deterministic=True).prefetch(1).with_options(options)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from lowlevel import distribution
 from shared.data.card import DataCard
 from shared.formats.progress import Progress
+from shared.settings import FUSED
 from shared.spec import ModelSpec, TrainSpec, slot_names
 from shared.weights import layer_groups, read_contents, written
 
@@ -16,10 +17,11 @@ __all__ = ["arithmetic", "read", "variables", "write"]
 
 
 def arithmetic(trainer) -> str:
-    """Trainings in which this is equal round alike: XLA has its own order of operations, and so has Keras in eager code."""
+    """Trainings in which this is equal round alike: XLA has its own order of operations, and so have Keras in eager code and
+    TensorFlow's kernel of Adam."""
     if trainer.strategy is not None:  # parts are added up in an order of their own
         return f"{distribution.replicas(trainer.strategy)} replicas"
-    return "xla" if trainer.jit_compile else "graph"
+    return "xla" if trainer.jit_compile else "fused" if trainer.execution == FUSED else "graph"
 
 
 def variables(trainer) -> list[list[tf.Variable]]:
@@ -53,7 +55,7 @@ def write(path: str | Path, trainer, card: DataCard) -> None:
     model: ModelSpec = trainer.model
     train: TrainSpec = trainer.train
     state = trainer.state()
-    progress = Progress.of(trainer.epoch, state)
+    progress = Progress.of(trainer.epoch, state, trainer.jit_compile)
     with written(path, model, train, card, progress) as unfinished, h5py.File(unfinished, "w") as file:
         file.create_group("vars").attrs["name"] = model.name
         values = iter(state.weights)

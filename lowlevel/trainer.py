@@ -1,7 +1,7 @@
 """Twin: highlevel/trainer.py. Training written out: forward, loss, gradient, update, and the loop around them.
 
 The step is written once, in ``_step``. The three forms run the same step and differ only in how much of the loop TensorFlow
-compiles: nothing (``eager``), one step (``graph``), or all full batches of an epoch (``epoch``).
+compiles: nothing (``eager``), one step (``graph``), or whole epochs (``epoch``: ``lowlevel/epochs.py``).
 """
 
 import os
@@ -15,24 +15,30 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from lowlevel import distribution, exports, losses, metrics, network, optimizers, storage
+from lowlevel import distribution, epochs, exports, losses, metrics, network, optimizers, pipeline, storage
+from lowlevel.carried import cells
 from lowlevel.watch import Watch
 from shared import records
 from shared.answers import both, link
 from shared.batches import INFERENCE_BATCH, BatchPlan, plan_of
+from shared.blocks import Blocks, blocks_of
 from shared.callbacks import notify
 from shared.checkpoints import Checkpoints, Point
 from shared.checkpoints.folder import checkpoints_of
 from shared.checkpoints.keeper import Keeper
 from shared.data import Dataset, as_rows
 from shared.data.card import DataCard
+from shared.data.streamed import told
 from shared.feed import Feed, batch, feed
 from shared.replicas import alone, check_fit, check_shares, check_training
-from shared.settings import resolve
+from shared.settings import FORMS, FUSED, resolve
 from shared.spec import DenseSpec, ModelSpec, TrainSpec
-from shared.weights import checked, checked_state, specs_in
+from shared.weights import checked, checked_state, compiled_in, specs_in
 
 __all__ = ["Trainer", "load_model"]
+
+_TOGETHER = 16  # epochs at most that one call trains, where nobody looks between them ...
+_WORK = 2**26  # ... and steps times parameters of them all, where there is more than one
 
 
 class Trainer:
@@ -41,8 +47,9 @@ class Trainer:
     Args:
         model: the net.
         train: how it is trained.
-        execution: ``"eager"``, ``"graph"`` (a step at a time), ``"epoch"``, or ``"auto"``, which is ``"epoch"``.
-        jit_compile: True compiles with XLA, which rounds differently; ``"auto"`` is False.
+        execution: ``"eager"``, ``"graph"`` (a step at a time), ``"epoch"`` (whole epochs in one call), or ``"auto"``, which is
+            ``"epoch"``. All end in the same bits. ``"fused"`` does not: ``"epoch"`` with TensorFlow's own kernel of Adam.
+        jit_compile: True compiles with XLA, which rounds differently; ``"auto"`` does so from 5,000 parameters on.
         strategy: a ``tf.distribute.MirroredStrategy`` (devices) or ``MultiWorkerMirroredStrategy`` (machines), the first thing of
             TensorFlow that the process uses; each batch is shared out among its replicas. None trains alone.
 
@@ -66,12 +73,13 @@ class Trainer:
         strategy: tf.distribute.Strategy | None = None,
     ):
         self.model, self.train, self.strategy = model, train, strategy
-        self.execution, self.jit_compile = resolve(execution, jit_compile, auto="epoch" if strategy is None else "graph")
+        forms = (*FORMS, FUSED)
+        self.execution, self.jit_compile = resolve(execution, jit_compile, model, alone=strategy is None, forms=forms)
         with distribution.scope(strategy):
             if strategy is not None:
                 check_training(model, train, self.execution, self.jit_compile)
             self.network = network.build(model, train.seed)
-            self.optimizer = optimizers.get(train, model.dtype)
+            self.optimizer = optimizers.get(train, model.dtype, fused=self.execution == FUSED)
             self.optimizer.build(self.network.trainable_weights)
             self.mean_loss, self.mean_metric = metrics.Mean(), metrics.Mean()
         self.loss = losses.get(train, model.variable_dtype)
@@ -104,7 +112,8 @@ class Trainer:
         """Train; a second call continues where the first ended. Keras: ``Model.fit``.
 
         Args:
-            data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)).
+            data: a ``Dataset``, or a pair (x (n, inputs), y (n,) or (n, 1)). Rows that ``stream_file`` left in their file are
+                read a block at a time.
             plan: the order of the examples, one row for each epoch since the trainer was made; drawn from the spec where None.
             record: True keeps every step in ``History.trace``; a function is called with each record instead.
             epochs: how many; the spec's where None.
@@ -123,6 +132,8 @@ class Trainer:
         """
         given = feed(data, self.model, self.train, validation_data, sample_weight, class_weight)
         plan = plan_of(plan, len(given.x), self.train.batch_size, self.train.seed, self.train.shuffle)
+        parts = [part for part in (given.x, given.y, given.weights) if part is not None]
+        source = blocks_of(parts, plan, self.strategy)
         history, sink = records.start(record, self.execution, self.jit_compile)
         checkpoints, count = checkpoints_of(checkpoint, resume), self.train.epochs if epochs is None else epochs
         if self.strategy is not None:
@@ -131,7 +142,7 @@ class Trainer:
         keeping = Keeper(
             checkpoints, resume, self, given, plan, count, storage.arithmetic(self), distribution.chief(self.strategy)
         )
-        with keeping as keeper, distribution.with_workers(self.strategy):
+        with keeping as keeper, distribution.with_workers(self.strategy), told(given.x):
             point, self._point = self._point or Point.start(self.epoch), None
             distribution.same_epoch(self.strategy, point.epoch)
             todo = point.epochs(count)
@@ -139,23 +150,41 @@ class Trainer:
             self._watch_steps(sink is not None, given.y.shape[1:])
             self.card = DataCard.of(data) if isinstance(data, Dataset) else self.card
 
-            rows = [tf.constant(part) for part in (given.x, given.y, given.weights) if part is not None]
+            fits = _WORK // (plan.steps * self.model.parameters)  # epochs in a call, which Ctrl-C cannot break off
+            whole = source is None and sink is None and self._runs_whole(plan) and not point.step
+            whole = whole and (checkpoints is None or (keeper.by_epochs and fits > 0))
+            seen = bool(callbacks or verbose or checkpoints) or given.x_test is not None
+            at_once = 1 if seen else max(1, min(_TOGETHER, fits))
+            ahead: list[dict[str, Any]] = []  # what epochs that are done already have left
+            if source is None:
+                rows = [tf.constant(part) for part in parts]
+            else:
+                stream = iter(pipeline.blocks(source, todo, point.step))
             self.stop_training = False
             notify(callbacks, "set_model", self)
             notify(callbacks, "on_train_begin", {})
             keeper.begin(point, history, callbacks)
             for epoch in tqdm(todo, unit="epoch") if verbose == 1 else todo:  # even a disabled bar would start a thread
                 notify(callbacks, "on_epoch_begin", epoch, {})
-                self._reset_means()
-                if point.steps_of(epoch):
-                    self._carry_on(point)
-                reach = keeper.reach if sink is None else lambda step: step + 1
-                for step, size in self._run_epoch(rows, plan, epoch, point.steps_of(epoch), reach):
-                    if sink is not None and self._watch is not None:
-                        sink(self._watch.record(epoch + 1, epoch * plan.steps + step, size))
-                    if self.strategy is None:  # else workers would stop at different steps, and wait for each other
-                        keeper.after_step(step)
-                logs = self._end_epoch(epoch, given, sink)
+                if whole:
+                    ahead = ahead or self._run_epochs(rows, plan, epoch, min(at_once, todo.stop - epoch), at_once)
+                    logs = ahead.pop(0)
+                else:
+                    self._reset_means()
+                    if point.steps_of(epoch):
+                        self._carry_on(point)
+                    reach = keeper.reach if sink is None else lambda step: step + 1
+                    if source is None:
+                        steps = self._run_epoch(rows, plan, epoch, point.steps_of(epoch), reach)
+                    else:
+                        steps = self._run_blocks(stream, source, epoch, point.steps_of(epoch), reach)
+                    for step, size in steps:
+                        if sink is not None and self._watch is not None:
+                            sink(self._watch.record(epoch + 1, epoch * plan.steps + step, size))
+                        if self.strategy is None:  # else workers would stop at different steps, and wait for each other
+                            keeper.after_step(step)
+                    logs = self._logs(self.mean_loss.result().numpy(), self.mean_metric.result().numpy())
+                logs = self._end_epoch(epoch, logs, given, sink)
                 history.append(logs)
                 self.epoch = epoch + 1
                 if verbose == 2:
@@ -185,14 +214,16 @@ class Trainer:
 
         Everything else here is bookkeeping.
         """
+        sources = cells.sources(self.network.trainable_weights)
         with tf.GradientTape() as tape:
+            tape.watch(sources)
             logits = self.network(x, training=True)
             goal = (y, logits, *sample_weight)
             # as with the layers: in eager code the loss is a graph of its own, so that its gradient adds up in the same order
             objective = self._graph("objective", *goal) if tf.executing_eagerly() else self._objective
             example_losses, loss = objective(*goal)
             scaled = self.optimizer.scale_loss(loss)
-        gradients = distribution.add_up(tape.gradient(scaled, self.network.trainable_weights))
+        gradients = distribution.add_up(tape.gradient(scaled, sources))
         self.optimizer.apply(gradients, self.network.trainable_weights)
         self._measure(y, logits, loss)
         if self._watch is not None:
@@ -222,6 +253,25 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------- the three forms
 
+    def _runs_whole(self, plan: BatchPlan) -> bool:
+        """Whether whole epochs round as steps do. A loop of one round XLA takes apart, and rounds otherwise."""
+        rounds = plan.examples // plan.batch_size
+        return self.execution in ("epoch", FUSED) and not (self.jit_compile and (rounds < 2 or self._column))
+
+    @property
+    def _column(self) -> bool:
+        """Whether the first product is with one column: XLA computes it otherwise where a program takes rows out by itself."""
+        units = [layer.units for layer in self.model.layers if isinstance(layer, DenseSpec)]
+        return units[:1] == [1]
+
+    def _run_epochs(self, rows: list[tf.Tensor], plan: BatchPlan, first: int, count: int, room: int) -> list[dict[str, Any]]:
+        """Train ``count`` epochs, of ``room`` that a call can take, from ``first`` on: loss and metric of each."""
+        orders = np.zeros((room, plan.examples), np.int64)  # of one shape in all calls: XLA compiles for each
+        for at in range(count):
+            orders[at] = plan.order(first + at)
+        losses, found = self._graph("whole", *rows)(tf.constant(count), tf.constant(plan.batch_size), tf.constant(orders), *rows)
+        return [self._logs(*both) for both in zip(losses.numpy()[:count], found.numpy()[:count], strict=True)]
+
     def _run_epoch(
         self, rows: list[tf.Tensor], plan: BatchPlan, epoch: int, step: int, reach: Callable[[int], int]
     ) -> Iterator[tuple[int, int]]:
@@ -232,22 +282,34 @@ class Trainer:
         """
         order = tf.constant(plan.order(epoch))
         rows = [tf.gather(part, order) for part in rows]  # outside of the step: XLA would fuse it in, and round differently
-        size = plan.batch_size
-        full, rest = divmod(plan.examples, size)
-        # Where a program takes the rows out by itself, XLA computes the product with a single column otherwise.
-        units = [layer.units for layer in self.model.layers if isinstance(layer, DenseSpec)]
-        column = self.jit_compile and units[:1] == [1]
+        yield from self._run_rows(rows, 0, plan.batch_size, step, reach)
+
+    def _run_blocks(
+        self, stream: Iterator[Any], source: Blocks, epoch: int, step: int, reach: Callable[[int], int]
+    ) -> Iterator[tuple[int, int]]:
+        """As ``_run_epoch``, of rows that come a block at a time, in order already; yields at a block's end too."""
+        for block in range(source.first(epoch, step), source.first(epoch + 1)):
+            _, *rows = next(stream)
+            start = source.start(block) - epoch * source.plan.steps
+            yield from self._run_rows(rows, start, source.plan.batch_size, max(step, start), reach)
+
+    def _run_rows(
+        self, rows: list[tf.Tensor], start: int, size: int, step: int, reach: Callable[[int], int]
+    ) -> Iterator[tuple[int, int]]:
+        """Train from step ``step`` of an epoch on to the end of rows that stand in order and begin with step ``start``."""
+        steps, rest = divmod(len(rows[0]), size)
+        full = start + steps
         while step < full:
-            if self.execution == "epoch" and not column:
+            if self.execution in ("epoch", FUSED) and not (self.jit_compile and self._column):
                 first, step = step, min(reach(step), full)
-                self._function("steps", *rows)(tf.constant(first), tf.constant(step), tf.constant(size), *rows)
+                self._function("steps", *rows)(*map(tf.constant, (first - start, step - start, size)), *rows)
             else:
-                self._function("step", *rows)(*(part[step * size : (step + 1) * size] for part in rows))
+                self._function("step", *rows)(*(part[(step - start) * size : (step - start + 1) * size] for part in rows))
                 step += 1
             yield step, size
         if rest:  # the partial batch is a step of its own size: padding it with a mask would cost more and round differently
-            self._function("step", *rows)(*(part[full * size :] for part in rows))
-            yield plan.steps, rest
+            self._function("step", *rows)(*(part[steps * size :] for part in rows))
+            yield full + 1, rest
 
     def _steps(self, first: tf.Tensor, last: tf.Tensor, size: tf.Tensor, *rows: tf.Tensor) -> tuple[tf.Tensor]:
         """Batches ``first`` to ``last - 1``, of ``size`` rows each, of rows that stand in order: one loop inside TensorFlow."""
@@ -269,12 +331,14 @@ class Trainer:
 
     def _graph(self, name: str, *rows: tf.Tensor):
         """The method ``_name`` compiled for such rows, once."""
-        key = (name, self._watch is not None, *((part.dtype, *part.shape[1:]) for part in rows))
+        examples = len(rows[0]) if name == "whole" else None
+        key = (name, self._watch is not None, *((part.dtype, examples, *part.shape[1:]) for part in rows))
         if key not in self._compiled:
             # The number of rows stays open, as in `fit`: TensorFlow would turn the division by a known one into a product.
-            counts = [tf.TensorSpec((), tf.int32)] * (3 if name == "steps" else 0)
-            signature = counts + [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in rows]
-            method = getattr(self, f"_{name}")
+            counts = [tf.TensorSpec((), tf.int32)] * {"steps": 3, "whole": 2}.get(name, 0)
+            orders = [tf.TensorSpec((None, examples), tf.int64)] if name == "whole" else []
+            signature = counts + orders + [tf.TensorSpec((examples, *part.shape[1:]), part.dtype) for part in rows]
+            method = epochs.whole(self, len(rows[0])) if name == "whole" else getattr(self, f"_{name}")
             self._compiled[key] = tf.function(
                 method if self.strategy is None or name == "logits" else self._on_replicas(method),
                 input_signature=signature,
@@ -301,9 +365,11 @@ class Trainer:
             self._watch = Watch(state, shapes, self.train.batch_size, self.train.metric)
             self._compiled = {key: function for key, function in self._compiled.items() if not key[1]}
 
-    def _end_epoch(self, epoch: int, given: Feed, sink: records.Sink | None) -> dict[str, float]:
+    def _logs(self, loss: np.float32, metric: np.float32) -> dict[str, Any]:
+        return {"loss": loss, self.train.metric: metric}
+
+    def _end_epoch(self, epoch: int, logs: dict[str, Any], given: Feed, sink: records.Sink | None) -> dict[str, float]:
         metric = self.train.metric
-        logs = {"loss": self.mean_loss.result().numpy(), metric: self.mean_metric.result().numpy()}
         if given.x_test is not None:
             logs["val_loss"], logs[f"val_{metric}"] = self._evaluate(given.x_test, given.y_test, INFERENCE_BATCH)
         if sink is not None:
@@ -316,7 +382,7 @@ class Trainer:
     def predict(self, x: Any, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
         """Logits (n, outputs) in the type of the weights; x (n, inputs). Keras: ``Model.predict``."""
         x = as_rows(x, self.model.inputs, self.model.variable_dtype)
-        batches = [tf.constant(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
+        batches = (tf.constant(x[start : start + batch_size]) for start in range(0, len(x), batch_size))
         parts = [self._function("logits", rows)(rows) for rows in batches]
         return np.concatenate([np.zeros((0, self.model.outputs), x.dtype), *(part.numpy().astype(x.dtype) for part in parts)])
 
@@ -436,6 +502,6 @@ def load_model(path: str | Path, train: TrainSpec | None = None) -> Trainer:
         InputError: the file cannot be read, does not say what its net is, or says what specs have no words for.
     """
     model, train = specs_in(path, train)
-    trainer = Trainer(model, train)
+    trainer = Trainer(model, train, jit_compile=compiled_in(path))  # goes on in the arithmetic in which it was trained
     trainer.load(path)
     return trainer

@@ -7,7 +7,7 @@ and no comparison could see it. ``tests/test_house.py`` reads the source and enf
 
 from shared.batches import BatchPlan
 from shared.checkpoints import Checkpoints
-from shared.data import Dataset, load_cats, load_digits, load_file, load_signs
+from shared.data import Dataset, load_cats, load_digits, load_file, load_signs, stream_file
 from shared.errors import InputError
 from shared.records import History
 from shared.spec import (
@@ -49,4 +49,5 @@ __all__ = [
     "load_digits",
     "load_file",
     "load_signs",
+    "stream_file",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from shared.data import Dataset, as_labels, as_rows
+from shared.data.streamed import StreamedRows
 from shared.errors import InputError
 from shared.spec import ModelSpec, TrainSpec
 
@@ -14,8 +15,8 @@ from shared.spec import ModelSpec, TrainSpec
 @dataclass(frozen=True)
 class Feed:
     """Rows (n, inputs) in the type of the net's weights and targets as the loss wants them; ``x_test`` None where nothing is
-    validated. ``sample_weight`` (n,) weighs each example's loss; ``class_weight`` has the weight of every class, and only one of
-    the two is there."""
+    validated. Rows of a ``StreamedArray`` are ``StreamedRows``, which are read and cast a block at a time. ``sample_weight``
+    (n,) weighs each example's loss; ``class_weight`` has the weight of every class, and only one of the two is there."""
 
     x: np.ndarray
     y: np.ndarray
@@ -159,6 +160,6 @@ def _pair(pair: Any, name: str, model: ModelSpec, train: TrainSpec) -> tuple[np.
         raise InputError(
             f"Every row needs one label, and there must be one. Received: {len(x)} rows, {len(y)} labels. Match x and y."
         )
-    if not np.isfinite(x).all():
+    if not (x.finite if isinstance(x, StreamedRows) else np.isfinite(x).all()):
         raise InputError(f"{name} must be finite. Received: NaN or infinity in x. Remove or repair these rows.")
     return x, y

@@ -1,19 +1,28 @@
 """How a training is run, as against what it computes: the choices that both wings resolve by one rule."""
 
-from shared.spec import require
+from shared.spec import ModelSpec, TrainSpec, require
 
-FORMS = ("eager", "graph", "epoch")
+FORMS = ("eager", "graph", "epoch")  # of both wings; the low-level one has FUSED too
+FUSED = "fused"
+COMPILED = 5_000  # parameters from which on XLA's faster steps are worth the second that it takes to compile them
 
 
-def resolve(execution: str, jit_compile: bool | str, auto: str) -> tuple[str, bool]:
+def resolve(
+    execution: str, jit_compile: bool | str, model: ModelSpec, *, alone: bool = True, forms: tuple[str, ...] = FORMS
+) -> tuple[str, bool]:
     """The form and whether XLA compiles, from what the user gave.
 
-    The form never changes a bit. XLA does change bits, so ``"auto"`` must mean the same in both wings: no XLA.
+    The form never changes a bit, but for ``fused``, which therefore must be named. XLA does change bits, so ``"auto"`` means the
+    same in both wings and for trainings of any length: see ``compiles``.
+
+    Args:
+        alone: False where replicas share the batches; they train a step at a time, without XLA.
+        forms: those that the wing has.
 
     Raises:
         InputError: an unknown form, XLA without a graph, or another word than True, False or "auto".
     """
-    known = ("auto", *FORMS)
+    known = ("auto", *forms)
     known_form = isinstance(execution, str) and execution in known
     require(known_form, "execution names a form.", f"execution={execution!r}", f"Use one of: {', '.join(known)}.")
     require(
@@ -22,10 +31,31 @@ def resolve(execution: str, jit_compile: bool | str, auto: str) -> tuple[str, bo
         f"jit_compile={jit_compile!r}",
         'Use True, False or "auto".',
     )
+    form = execution if execution != "auto" else "epoch" if alone else "graph"
+    plain = form in ("eager", FUSED)
     require(
-        not (execution == "eager" and jit_compile is True),
-        "XLA compiles graphs, and the eager form has none.",
-        "execution='eager', jit_compile=True",
+        not (plain and jit_compile is True),
+        "XLA compiles graphs: the eager form has none, and the fused one a kernel that XLA cannot take in.",
+        f"execution={execution!r}, jit_compile=True",
         "Use execution='graph'.",
     )
-    return auto if execution == "auto" else execution, jit_compile is True
+    return form, alone and not plain and compiles(model) if jit_compile == "auto" else bool(jit_compile)
+
+
+def compiles(model: ModelSpec) -> bool:
+    """Whether XLA compiles where nobody says: nets of 5,000 parameters or more that compute in the type of their weights.
+
+    Smaller ones are trained before XLA has compiled them. It hangs on nothing else: ``docs/speed.md``.
+    """
+    return model.parameters >= COMPILED and model.compute_dtype == model.variable_dtype
+
+
+def check_fused(train: TrainSpec) -> None:
+    """Refuse what the form ``fused`` has no kernel for.
+
+    Raises:
+        InputError: another rule than Adam's.
+    """
+    rule = "The form fused runs TensorFlow's own kernel of Adam."
+    remedy = "Use optimizer='adam' or 'adamw', or execution='epoch'."
+    require(train.optimizer in ("adam", "adamw"), rule, f"optimizer={train.optimizer!r}", remedy)

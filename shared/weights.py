@@ -261,6 +261,26 @@ def specs_in(path: str | Path, train: TrainSpec | None = None) -> tuple[ModelSpe
     return model, train or own
 
 
+def compiled_in(path: str | Path) -> bool | str:
+    """Whether XLA compiled the steps of the training that wrote a file; ``"auto"`` where it does not say.
+
+    Raises:
+        InputError: the file cannot be read, or what it says of its training is damaged.
+    """
+    if is_tensors(path):
+        return "auto"
+    with opened(path) as file:
+        text = file.attribute(ATTRIBUTE) if ATTRIBUTE in file.attributes() else None
+    if text is not None:
+        said = Progress.compiled(text)
+    elif is_archive(path):
+        compilation = configuration(path).get("compile_config")
+        said = compilation.get("jit_compile") if isinstance(compilation, dict) else None
+    else:
+        said = None
+    return said if isinstance(said, bool) else "auto"
+
+
 def _model(config: Any, path: str | Path) -> ModelSpec:
     return _named(model_of, config, path)
 
@@ -313,7 +333,7 @@ def written(path: str | Path, model: ModelSpec, train: TrainSpec, card: DataCard
         with h5py.File(unfinished, "r+") as file:
             file.attrs.update(descriptions(model, train, card) | {ATTRIBUTE: progress.to_json()})
         if is_archive(path):
-            pack(unfinished, config_of(model, train), packed)
+            pack(unfinished, config_of(model, train, bool(progress.jit_compile)), packed)
         os.replace(packed if is_archive(path) else unfinished, path)
     finally:
         for left in (unfinished, packed):

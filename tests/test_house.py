@@ -1,6 +1,7 @@
 """The rules of the house, read off the source: who may import what, what Keras-free means, how twins match, what ships.
 
-`import tensorflow` itself loads Keras, so a look at `sys.modules` would prove nothing. The tests walk the syntax trees instead.
+A look at `sys.modules` proves little: `import tensorflow` by itself loads Keras, and where `lowlevel` has kept it out
+(`tests/test_startup.py`), code that did not run has loaded nothing. The tests walk the syntax trees instead.
 """
 
 import ast

@@ -14,7 +14,7 @@ from shared import DenseSpec, InputError, ModelSpec, TrainSpec
 from shared.data.card import DataCard
 from shared.feed import feed, targets
 from shared.formats.progress import Progress
-from shared.settings import resolve
+from shared.settings import FORMS, FUSED, compiles, resolve
 from shared.spec import ACTIVATIONS, DTYPES, INITIALIZERS, LOSSES, OPTIMIZERS, InverseTimeDecaySpec, slot_names
 from shared.weights import checked, written
 
@@ -386,23 +386,41 @@ def test_values_in_json_follow_the_same_rules():
 # ------------------------------------------------------------------------------------- settings, targets, data, weights
 
 
+LARGE = ModelSpec.mlp(400, 25, 15, 10)
+
+
 def test_form_and_xla_are_resolved_by_one_rule():
-    assert resolve("auto", "auto", "epoch") == ("epoch", False)
-    assert resolve("auto", True, "graph") == ("graph", True)
-    assert resolve("eager", False, "graph") == ("eager", False)
-    assert resolve("eager", "auto", "graph") == ("eager", False)
-    assert resolve("graph", True, "epoch") == ("graph", True)
-    refused(lambda: resolve("eager", True, "epoch"), "execution='eager', jit_compile=True")
+    small = ModelSpec.mlp(4, 3)
+    assert resolve("auto", "auto", small) == ("epoch", False)
+    assert resolve("auto", "auto", LARGE) == resolve("epoch", "auto", LARGE) == ("epoch", True)
+    assert resolve("auto", "auto", LARGE, alone=False) == ("graph", False)
+    assert resolve("auto", False, LARGE) == ("epoch", False)
+    assert resolve("auto", True, small) == ("epoch", True)
+    assert resolve("eager", False, LARGE) == resolve("eager", "auto", LARGE) == ("eager", False)
+    assert resolve("graph", True, small) == ("graph", True)
+    assert resolve("fused", "auto", LARGE, forms=(*FORMS, FUSED)) == ("fused", False)
+    for form in ("eager", "fused"):
+        refused(lambda form=form: resolve(form, True, small, forms=(*FORMS, FUSED)), f"execution='{form}', jit_compile=True")
+    refused(lambda: resolve("fused", False, small), "execution='fused'", "eager, graph, epoch")
+
+
+def test_xla_compiles_from_5000_parameters_on():
+    """Unless weights and activations are of different types; float64 counts as one."""
+    assert ModelSpec.mlp(999, 5).parameters == 5000
+    assert compiles(ModelSpec.mlp(999, 5))
+    assert not compiles(ModelSpec.mlp(998, 5))
+    assert compiles(dataclasses.replace(LARGE, dtype="float64"))
+    assert not compiles(dataclasses.replace(LARGE, dtype="mixed_bfloat16"))
 
 
 @pytest.mark.parametrize("value", ["", "Graph", None, 1, True, ["graph"], b"graph", np.array(["a", "b"])], ids=repr)
 def test_unknown_forms_are_refused(value):
-    refused(lambda: resolve(value, False, "epoch"), "execution=", "eager, graph, epoch")
+    refused(lambda: resolve(value, False, LARGE), "execution=", "eager, graph, epoch")
 
 
 @pytest.mark.parametrize("value", ["", "yes", None, 1, 0, 1.0, np.True_, [True], np.array([1, 2])], ids=repr)
 def test_whatever_else_than_true_false_or_auto_is_refused(value):
-    refused(lambda: resolve("graph", value, "epoch"), "jit_compile=")
+    refused(lambda: resolve("graph", value, LARGE), "jit_compile=")
 
 
 SPARSE, CATEGORICAL = TrainSpec(), TrainSpec(loss="categorical_crossentropy")

@@ -159,6 +159,32 @@ def least_step(figures: dict, parts: dict) -> str:
     return joined(*blocks)
 
 
+def rule(figures: dict) -> str:
+    """From which size on XLA compiles."""
+    rows = []
+    for point in figures["points"]:
+        plain, xla = point["plain"], point["xla"]
+        gain = plain["epoch"] - xla["epoch"]
+        even = f"{max(1, round((xla['compiling'] - plain['compiling']) / gain)):,}" if gain > 0 else "never"
+        a_part = (f"{1e3 * side[name]:,.0f}" for name in ("compiling", "epoch") for side in (plain, xla))
+        rows.append([f"{point['parameters']:,}", *a_part, times(plain["epoch"] / xla["epoch"]), even])
+    head = [
+        "parameters",
+        "compiling, ms",
+        "the same, XLA",
+        "an epoch, ms",
+        "the same, XLA",
+        "ratio",
+        "XLA has paid after, epochs",
+    ]
+    return joined(
+        "Nets 400-h-10 on the digits, batches of 32, low-level wing, without XLA and with it, in turn. Before its faster epochs "
+        "have made up for its compilation XLA is the slower choice. The rule (`shared/settings.py`) asks for the size alone, "
+        "since XLA rounds otherwise and three epochs are to be a prefix of three hundred.",
+        table(head, rows),
+    )
+
+
 def process(figures: dict) -> str:
     """Whole processes."""
     found = figures["contenders"]
@@ -306,6 +332,8 @@ def blocks(figures: dict) -> dict[str, tuple[str, str]]:
             made[f"jobs.{name}"] = (f"### {title}", job(name, found[f"jobs.{name}"]))
     if "limit" in found:
         made["limit"] = ("## The limit", least_step(found["limit"], parts))
+    if "rule" in found:
+        made["rule"] = ("## From which size on XLA", rule(found["rule"]))
     if "process" in found:
         made["process"] = ("## A whole process", process(found["process"]))
     if "predict.one" in found:

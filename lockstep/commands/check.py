@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from lockstep.commands.compare import add_require
-from lockstep.commands.terminal import check_outputs, data_of, quiet_import
+from lockstep.commands.terminal import check_outputs, data_of, lean_import
 
 
 def add(commands: Any) -> None:
@@ -39,7 +39,7 @@ def run(given: argparse.Namespace) -> int:
     # refuses other data before TensorFlow is waited for
     _, data = given_for(trace, None if given.data is None else data_of(given))
 
-    with quiet_import():
+    with lean_import():
         from lockstep.environment import environment
 
         environment()  # loads TensorFlow and Keras

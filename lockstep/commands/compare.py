@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from lockstep.commands.checkpoints import add_checkpoints, checkpoints_for
-from lockstep.commands.terminal import check_outputs, data_of, quiet_import
+from lockstep.commands.terminal import check_outputs, data_of, lean_import
 
 VERDICTS = ("identical", "round-off", "alike", "different")  # as in lockstep.verdict, which the help cannot wait for
 
@@ -114,7 +114,7 @@ def run(given: argparse.Namespace) -> int:
         plan = plan_of(None, len(rows.x), train.batch_size, train.seed, train.shuffle)
         checkpoints = checkpoints_for(given, identity_of(model, train, rows, plan, names), train.epochs)
 
-    with quiet_import():
+    with lean_import():
         from lockstep.comparison import compare
         from lockstep.environment import environment
 

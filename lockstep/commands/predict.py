@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from lockstep.commands.nets import OPTIONS, specs, trainers
-from lockstep.commands.terminal import check_outputs, quiet_import
+from lockstep.commands.terminal import check_outputs, lean_import
 
 SCHEMA = 1  # of the JSON document, see docs/predict-schema.md
 
@@ -37,7 +37,7 @@ def run(given: argparse.Namespace) -> int:
     data, model, train, card = specs(given)
     rows = rows_of(given.pictures, card, model.inputs)
 
-    with quiet_import():
+    with lean_import():
         from lockstep.environment import environment
 
         environment()  # loads TensorFlow and Keras

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from lockstep.commands.compare import add_training, specs_of
-from lockstep.commands.terminal import data_of, quiet_import
+from lockstep.commands.terminal import data_of, lean_import
 
 
 def add(commands: Any) -> None:
@@ -47,7 +47,7 @@ def run(given: argparse.Namespace) -> int:
     layout = Layout.of(model, train, len(data.x_train), 0 if data.x_test is None else len(data.x_test))
     layout.kept_steps(given.every, 8, len(names))
 
-    with quiet_import():
+    with lean_import():
         from lockstep.environment import environment
 
         environment()  # loads TensorFlow and Keras

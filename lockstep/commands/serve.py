@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from lockstep.commands.nets import specs, trainers
-from lockstep.commands.terminal import quiet_import
+from lockstep.commands.terminal import lean_import
 
 PORT = 8765
 HEADING = """<h1>One digit, two nets</h1>
@@ -36,7 +36,7 @@ def run(given: argparse.Namespace) -> int:
 
     Drawing(model, card, {})  # refuses now what no digit can be drawn for
     with Server(given.port) as server:
-        with quiet_import():
+        with lean_import():
             from lockstep.environment import environment, versions
 
             environment()  # loads TensorFlow and Keras

@@ -16,22 +16,24 @@ STOPPED = "lockstep: stopped"
 
 
 def data_of(given: argparse.Namespace, *, draw: bool = True) -> Any:
-    """The data set that ``given.data`` names, with ``given.test`` as its test set.
+    """The data set that ``given.data`` names, with ``given.test`` as its test set; with ``--stream`` its rows stay in the file.
 
     Where the user's cache has no hand signs or cats yet, ``draw`` makes synthetic ones there and says so.
 
     Raises:
         InputError: no such data, or data that cannot be used.
     """
-    from shared.data import load_digits, load_file
+    from shared.data import load_digits, load_file, stream_file
     from shared.data.course import data_folder, load_course
     from shared.data.layout import STEMS, paths_of, write_layout
     from shared.data.synthetic import MAKERS
     from shared.errors import InputError
 
-    name = given.data
+    name, stream = given.data, getattr(given, "stream", False)
     if name != "digits" and name not in STEMS:
-        return load_file(name, test=given.test)
+        return (stream_file if stream else load_file)(name, test=given.test)
+    if stream:
+        raise InputError(f"--stream reads the rows of a FILE.h5 as they are needed. Received: {name}. Leave --stream out.")
     if given.test is not None:
         raise InputError(f"The {name} have a test set. Received: --test. Leave it out, or name a FILE.h5.")
     if name == "digits":
@@ -41,6 +43,22 @@ def data_of(given: argparse.Namespace, *, draw: bool = True) -> Any:
         write_layout(MAKERS[name](), folder)
         print(f"lockstep: there were no {name} yet: drew a synthetic set into {str(folder)!r}", file=sys.stderr)
     return load_course(name)
+
+
+# What Keras imports where it is installed: for its estimators, its galleries, data frames and notebooks, which no command uses.
+KERAS_EXTRAS = ("IPython", "matplotlib", "pandas", "sklearn")
+
+
+@contextmanager
+def lean_import() -> Iterator[None]:
+    """``quiet_import`` for a command that runs nobody's own code: Keras is loaded as if none of KERAS_EXTRAS were installed.
+
+    They can be imported afterwards as usual.
+    """
+    from shared.keras_later import absent
+
+    with quiet_import(), absent(*KERAS_EXTRAS):
+        yield
 
 
 @contextmanager

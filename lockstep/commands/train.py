@@ -3,11 +3,12 @@
 import argparse
 import math
 import sys
+from importlib import import_module
 from typing import Any, TextIO
 
 from lockstep.commands.checkpoints import add_checkpoints, checkpoints_for
 from lockstep.commands.compare import add_training, specs_of
-from lockstep.commands.terminal import data_of, quiet_import
+from lockstep.commands.terminal import data_of, lean_import
 
 
 def add(commands: Any) -> None:
@@ -24,6 +25,9 @@ def add(commands: Any) -> None:
     )
     train.add_argument("--out", required=True, metavar="NET.weights.h5|NET.keras", help="where to write the net")
     train.add_argument("--test", metavar="FILE.h5", help="the test set (default: test_X.h5 beside train_X.h5)")
+    train.add_argument(
+        "--stream", action="store_true", help="leave the training rows in FILE.h5, which may be larger than memory; the same bits"
+    )
     add_training(train)
     add_checkpoints(train, "without it Ctrl-C leaves one in NET.checkpoints, where --resume finds it")
     train.set_defaults(run=run)
@@ -36,22 +40,23 @@ def run(given: argparse.Namespace) -> int:
     from shared.batches import plan_of
     from shared.checkpoints.identity import identity
     from shared.feed import feed
+    from shared.settings import compiles
     from shared.weights import check_path
 
     check_path(given.out)
     rows = feed(data, model, train)
     plan = plan_of(None, len(rows.x), train.batch_size, train.seed, train.shuffle)
-    checkpoints = checkpoints_for(given, identity("training", model, train, rows, plan, arithmetic="graph"), train.epochs)
-    with quiet_import():
-        from lockstep.environment import environment
+    arithmetic = "xla" if compiles(model) else "graph"
+    checkpoints = checkpoints_for(given, identity("training", model, train, rows, plan, arithmetic=arithmetic), train.epochs)
+    with lean_import():
+        wing: Any = import_module({"low": "lowlevel", "high": "highlevel"}[given.wing])  # the low one leaves Keras unloaded
+        import tensorflow as tf
 
-        environment()  # loads TensorFlow and Keras
-    import highlevel
-    import lowlevel
+        tf.config.list_logical_devices()  # TensorFlow starts here, where it is quiet
     from lockstep.report import Outcome
     from lockstep.table import heading
 
-    trainer: Any = (lowlevel if given.wing == "low" else highlevel).Trainer(model, train)
+    trainer = wing.Trainer(model, train)
     for line in (*heading(data, model, train), f"wing:  {given.wing}", ""):
         print(line, flush=True)
     with Progress(train.epochs, sys.stdout) as progress:

@@ -3,10 +3,12 @@
 import hashlib
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from shared.data import Dataset
+from shared.data.streamed import pieces
 from shared.errors import InputError
 from shared.feed import Feed
 
@@ -32,7 +34,7 @@ class Fingerprint:
         return cls(
             name=plain(named[0]),
             source=plain(named[1]),
-            sha256=tuple(hashlib.sha256(_bytes(part)).hexdigest() for part in parts),
+            sha256=tuple(_digest(part) for part in parts),
             train=_marks(given.x, given.y),
             test=_marks(given.x_test, given.y_test),
         )
@@ -63,6 +65,13 @@ class Fingerprint:
 def plain(text: str) -> str:
     """``text`` in one line of at most 200 letters that a terminal can show: it may come from anybody's file."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:200]
+
+
+def _digest(part: Any) -> str:
+    found = hashlib.sha256()
+    for piece in pieces(part):
+        found.update(_bytes(piece))
+    return found.hexdigest()
 
 
 def _bytes(part: np.ndarray) -> bytes:

@@ -3,8 +3,8 @@
 XLA rounds differently. So one and the same script gives other bits on another machine for this reason alone, and a loop of
 one's own in a plain `tf.function` equals `fit` on a CPU and not beside a GPU.
 
-Instead: write `jit_compile=True` or `jit_compile=False`, and the same in the loop. Lockstep's `"auto"` is False on both
-sides.
+Instead: write `jit_compile=True` or `jit_compile=False`, and the same in the loop. Lockstep's `"auto"` asks for
+the size of the net alone, on every machine and on both sides.
 
 Seen: the verdict is round-off where one side has XLA and the other has not (`lockstep compare digits --sides
 epoch-xla,epoch`).

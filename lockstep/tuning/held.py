@@ -60,7 +60,7 @@ def hold_out(data: Any, share: float, seed: int) -> Split:
             f"Every class must have rows to train on and rows for the score. Received: {len(labels)} rows of {len(set(labels))} "
             f"classes, {fewest} of the smallest, {share:g} to be held out. Give more rows, or another share."
         ) from None
-    x, y = data.x_train, data.y_train
+    x, y = np.asarray(data.x_train), data.y_train  # of streamed rows an InputError: a search takes its rows out of an array
     return Split(x[kept], y[kept], x[held], y[held], len(data.classes), data.source, data.name)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from shared.batches import BatchPlan
 from shared.checkpoints.folder import OtherTraining
 from shared.checkpoints.sealed import Sealed
+from shared.data.streamed import pieces
 from shared.feed import Feed
 from shared.spec import ModelSpec, TrainSpec
 from shared.spec.rules import line, whole
@@ -33,11 +34,12 @@ def identity(kind: str, model: ModelSpec, train: TrainSpec, given: Feed, plan: B
     return json.loads(json.dumps(found))
 
 
-def digest(array: np.ndarray) -> str:
-    """SHA-256 of an array's dtype, shape and values."""
-    array = np.ascontiguousarray(array)
+def digest(array: Any) -> str:
+    """SHA-256 of an array's dtype, shape and values; of streamed rows the same as of the array that they would be."""
     found = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
-    found.update(array.data.cast("B") if array.size else b"")
+    for piece in pieces(array):
+        piece = np.ascontiguousarray(piece)
+        found.update(piece.data.cast("B") if piece.size else b"")
     return found.hexdigest()
 
 

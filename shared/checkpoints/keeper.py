@@ -76,8 +76,11 @@ class Keeper:
 
     @property
     def by_epochs(self) -> bool:
-        """Whether nobody needs to look within an epoch."""
-        return self._session is None or self._session.checkpoints.before_next(0) is None
+        """Whether nobody needs to look within an epoch: checkpoints, if any, are due at ends of epochs, or where Ctrl-C asks."""
+        if self._session is None:
+            return True
+        every = self._session.checkpoints.every
+        return every in (None, "epoch") or (isinstance(every, int) and every % self.steps == 0)
 
     def reach(self, step: int) -> int:
         """How many steps of the epoch may be done before somebody must look; ``step`` are done."""

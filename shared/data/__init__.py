@@ -8,13 +8,16 @@ from here, so it has to stand on NumPy and h5py alone.
 from shared.data.course import load_cats, load_signs
 from shared.data.dataset import Dataset, as_labels, as_rows
 from shared.data.digits import load_digits
-from shared.data.files import load_file
+from shared.data.files import load_file, stream_file
 from shared.data.hdf5 import GuardedFile, guarded
 from shared.data.pictures import read_picture
+from shared.data.streamed import StreamedArray, StreamedRows
 
 __all__ = [
     "Dataset",
     "GuardedFile",
+    "StreamedArray",
+    "StreamedRows",
     "as_labels",
     "as_rows",
     "guarded",
@@ -23,4 +26,5 @@ __all__ = [
     "load_file",
     "load_signs",
     "read_picture",
+    "stream_file",
 ]

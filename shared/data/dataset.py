@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from shared.data.casting import cast
+from shared.data.streamed import StreamedArray, StreamedRows
 from shared.errors import InputError
 
 
@@ -20,7 +22,8 @@ class Dataset:
     """Training rows, perhaps test rows, and what their labels mean.
 
     Shapes: ``x_train`` (n, ...) of integers or floats; ``y_train`` (n,) or (n, 1), kept in that shape as int64;
-    ``x_test`` and ``y_test`` likewise, or both None.  ``classes[label]`` is the name of a label.
+    ``x_test`` and ``y_test`` likewise, or both None.  The rows of ``stream_file`` stay in their file: a ``StreamedArray`` in the
+    place of ``x_train``.  ``classes[label]`` is the name of a label.
     ``image_shape`` is (height, width) or (height, width, channels) where a row is a picture, else None;
     ``columns_first`` says that flat rows hold their picture unrolled column by column.
 
@@ -28,7 +31,7 @@ class Dataset:
     integer in 0..len(classes)-1, the test rows have another shape, or ``image_shape`` does not fit a row.
     """
 
-    x_train: np.ndarray
+    x_train: Any
     y_train: np.ndarray
     x_test: np.ndarray | None = None
     y_test: np.ndarray | None = None
@@ -87,8 +90,10 @@ class Dataset:
         return x.reshape(len(x), width, height, *channels).swapaxes(1, 2)
 
 
-def as_rows(x: Any, inputs: int, dtype: Any) -> np.ndarray:
+def as_rows(x: Any, inputs: int, dtype: Any) -> Any:
     """What both wings feed to their nets: a float array (n, ``inputs``) of ``dtype`` (float32 or float64).
+
+    Of a ``StreamedArray``, ``StreamedRows`` of that shape, which are cast as they are read.
 
     Integers are pixels 0..255: cast to ``dtype``, then divided by 255 in that dtype.  Floats are only cast.
     More than two dimensions are flattened row-major.  ``x`` itself is never changed, but may be returned as it is.
@@ -96,8 +101,8 @@ def as_rows(x: Any, inputs: int, dtype: Any) -> np.ndarray:
     Raises InputError when ``x`` is not numeric, has no row axis, holds integers outside 0..255, or has another
     number of values a row than ``inputs``.
     """
-    dtype = np.dtype(dtype)
-    x = _numeric("x", x)
+    streamed = x.stored if isinstance(x, StreamedRows) else x
+    x = streamed if isinstance(streamed, StreamedArray) else _numeric("x", x)
     if x.ndim < 2:
         raise InputError(
             f"x must have one row per example, so at least two dimensions. Received: shape {x.shape}. "
@@ -109,18 +114,17 @@ def as_rows(x: Any, inputs: int, dtype: Any) -> np.ndarray:
             f"The net takes {inputs} values per example. Received: x of shape {x.shape}, which has {values} per "
             f"example. Use a net with {values} inputs, or other data."
         )
+    if x.dtype.kind != "f" and x.dtype != np.uint8 and x.size:
+        found = (x.survey.lowest, x.survey.highest) if isinstance(x, StreamedArray) else (x.min(), x.max())
+        if not (found[0] >= 0 and found[1] <= 255):
+            raise InputError(
+                "Integer features are read as pixels 0 to 255 and divided by 255. "
+                f"Received: integers from {found[0]} to {found[1]}. For features that are no pixels pass floats."
+            )
+    if isinstance(x, StreamedArray):
+        return StreamedRows(x, dtype)
     # reshape(len(x), -1) would not work for no rows at all, which predict() may well be given
-    rows = x.reshape(len(x), values)
-    if rows.dtype.kind == "f":
-        return rows.astype(dtype, copy=False)
-    if rows.dtype != np.uint8 and rows.size and not (rows.min() >= 0 and rows.max() <= 255):
-        raise InputError(
-            "Integer features are read as pixels 0 to 255 and divided by 255. "
-            f"Received: integers from {rows.min()} to {rows.max()}. For features that are no pixels pass floats."
-        )
-    rows = rows.astype(dtype)
-    rows /= dtype.type(255)
-    return rows
+    return cast(x.reshape(len(x), values), dtype)
 
 
 def as_labels(y: Any, classes: int) -> np.ndarray:
@@ -157,6 +161,8 @@ def _numeric(what: str, value: Any) -> np.ndarray:
     """``value`` as an array of integers or floats, or InputError."""
     try:
         array = np.asarray(value)
+    except InputError:  # rows that are streamed say themselves why they are no array
+        raise
     except (TypeError, ValueError) as error:  # rows of unequal length, for example
         raise InputError(
             f"{what} must be an array of numbers. Received: {type(value).__name__} that makes no array "
@@ -170,9 +176,9 @@ def _numeric(what: str, value: Any) -> np.ndarray:
     return array
 
 
-def _features(what: str, value: Any) -> np.ndarray:
+def _features(what: str, value: Any) -> Any:
     """``value`` as finite numbers (n, ...) with at least one row and one value per row, or InputError."""
-    x = _numeric(what, value)
+    x = value if isinstance(value, StreamedArray) else _numeric(what, value)
     if x.ndim < 2:
         raise InputError(
             f"{what} must have one row per example, so at least two dimensions. Received: shape {x.shape}. "
@@ -180,13 +186,25 @@ def _features(what: str, value: Any) -> np.ndarray:
         )
     if x.size == 0:
         raise InputError(f"{what} must hold at least one row with at least one value. Received: shape {x.shape}. Give some data.")
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
+    bad, first = _not_finite(x)
+    if bad:
         raise InputError(
-            f"{what} must hold finite values. Received: NaN or infinity in {int((~finite).sum())} of {len(x)} rows, "
-            f"first in row {int(finite.argmin())}. Remove or repair those rows."
+            f"{what} must hold finite values. Received: NaN or infinity in {bad} of {len(x)} rows, "
+            f"first in row {first}. Remove or repair those rows."
         )
     return x
+
+
+def _not_finite(x: Any) -> tuple[int, int]:
+    """How many rows hold NaN or infinity, and the first of them."""
+    if x.dtype.kind != "f":
+        return 0, 0
+    if isinstance(x, StreamedArray):
+        return x.survey.bad_rows, x.survey.first_bad
+    if np.isfinite(x).all():
+        return 0, 0
+    finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
+    return int((~finite).sum()), int(finite.argmin())
 
 
 def _matching_labels(part: str, x: np.ndarray, y: Any, classes: int) -> np.ndarray:

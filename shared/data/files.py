@@ -8,6 +8,7 @@ perhaps ``list_classes``.  Training and test set usually lie in two files that s
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from shared.errors import InputError
 
 MAX_CLASSES = 10_000  # a stray huge label must not make as many class names
 
-_Pair = tuple[np.ndarray, np.ndarray]
+_Pair = tuple[Any, np.ndarray]
 
 
 def load_file(path: str | os.PathLike[str], test: str | os.PathLike[str] | None = None) -> Dataset:
@@ -32,12 +33,28 @@ def load_file(path: str | os.PathLike[str], test: str | os.PathLike[str] | None 
     Raises InputError, in one line that names the file, for a file that is missing, damaged, no HDF5, or not of
     this layout; for labels out of range; NaN or infinity; lengths or row shapes that do not match.
     """
-    path, first, second, classes, said = _read(path, prefer="train")
+    return _load(path, test, stream=False)
+
+
+def stream_file(path: str | os.PathLike[str], test: str | os.PathLike[str] | None = None) -> Dataset:
+    """As ``load_file``, but ``x_train`` stays in the file, which may be larger than memory: a ``StreamedArray``.
+
+    Labels and the test set are read.  Training takes the rows from the file a block of batches at a time, in the order of the
+    batch plan, and gives the same bits as from memory.  The rows must be stored one after the other, without chunks or
+    compression, as h5py writes them unless it is told otherwise.  Floats are read once here, to see that all are finite.
+
+    Raises InputError as ``load_file``, and for rows that are stored in another way.
+    """
+    return _load(path, test, stream=True)
+
+
+def _load(path: str | os.PathLike[str], test: str | os.PathLike[str] | None, stream: bool) -> Dataset:
+    path, first, second, classes, said = _read(path, "train", stream)
     files, sources = [path], [said]
     if test is None and second is None:
         test = _companion(path)
     if test is not None:
-        test, second, _, test_classes, said = _read(test, prefer="test")
+        test, second, _, test_classes, said = _read(test, "test")
         files.append(test)
         sources.append(said)
         if classes is not None and test_classes is not None and classes != test_classes:
@@ -82,13 +99,20 @@ def _source(files: list[Path], sources: list[str]) -> str:
     return f"{sources[0]} ({' and '.join(names)})" if sources[0] else " and ".join(names)
 
 
-def _read(path: str | os.PathLike[str], prefer: str) -> tuple[Path, _Pair, _Pair | None, tuple[str, ...] | None, str]:
-    """The path, the pair of arrays that comes first (``prefer`` "train" or "test"), the other one, classes, provenance."""
+def _read(
+    path: str | os.PathLike[str], prefer: str, stream: bool = False
+) -> tuple[Path, _Pair, _Pair | None, tuple[str, ...] | None, str]:
+    """The path, the pair of arrays that comes first (``prefer`` "train" or "test"), the other one, classes, provenance.
+
+    ``stream`` leaves the rows of the pair that comes first in the file.
+    """
     with guarded(path) as file:
         other = "test" if prefer == "train" else "train"
         classes = _classes(file)
-        pairs = [_pair(file, part, len(classes or ()) or MAX_CLASSES) for part in (prefer, other)]
-        found = [pair for pair in pairs if pair is not None]
+        found: list[_Pair] = []
+        for part in (prefer, other):
+            pair = _pair(file, part, len(classes or ()) or MAX_CLASSES, stream and not found)
+            found += [] if pair is None else [pair]
         if not found:
             raise InputError(
                 "A data file has the arrays train_set_x and train_set_y, or test_set_x and test_set_y. "
@@ -97,7 +121,7 @@ def _read(path: str | os.PathLike[str], prefer: str) -> tuple[Path, _Pair, _Pair
         return file.path, found[0], found[1] if len(found) == 2 else None, classes, provenance(file)
 
 
-def _pair(file: GuardedFile, part: str, classes: int) -> _Pair | None:
+def _pair(file: GuardedFile, part: str, classes: int, stream: bool) -> _Pair | None:
     """``train_set_x`` as stored and ``train_set_y`` as int64 (n,), or None where the file has neither."""
     x_name, y_name = f"{part}_set_x", f"{part}_set_y"
     if not file.has(x_name) and not file.has(y_name):
@@ -115,7 +139,7 @@ def _pair(file: GuardedFile, part: str, classes: int) -> _Pair | None:
         labels = as_labels(y, classes)
     except InputError as error:
         raise InputError(f"{str(file.path)!r}, {y_name}: {error}") from None
-    return file.array(x_name), labels
+    return file.streamed(x_name) if stream else file.array(x_name), labels
 
 
 def _classes(file: GuardedFile) -> tuple[str, ...] | None:
@@ -142,7 +166,7 @@ def _companion(path: Path) -> Path | None:
     return beside if beside.exists() else None
 
 
-def _image_shape(x: np.ndarray) -> tuple[int, ...] | None:
+def _image_shape(x: Any) -> tuple[int, ...] | None:
     """(height, width) or (height, width, channels) where rows look like pictures, else None."""
     if x.ndim == 3 or (x.ndim == 4 and x.shape[3] in (1, 3, 4)):
         return x.shape[1:]

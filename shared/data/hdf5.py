@@ -29,6 +29,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5s, h5t, h5z
 
+from shared.data.streamed import StreamedArray
 from shared.errors import InputError
 
 MAX_ARRAY_BYTES = 2 * 2**30  # 2 GiB: 160 times the hand signs, and still within an ordinary machine's memory
@@ -163,6 +164,33 @@ class GuardedFile:
             return values
 
         return self._attempt(name, read)
+
+    def streamed(self, name: str, *, kinds: str = "uif") -> StreamedArray:
+        """The array ``name`` as it lies in the file, of whatever size; nothing is read.
+
+        Its values must be stored one after the other, without chunks or compression, in a type of NumPy's own.
+        """
+        dataset = self._dataset(name)
+        dtype = self._dtype(name, dataset, kinds)
+        shape = self._dataset_shape(name, dataset)
+        made = self._attempt(name, dataset.id.get_create_plist)
+        if self._attempt(name, made.get_layout) != h5d.CONTIGUOUS or self._attempt(name, made.get_nfilters):
+            raise self._error(
+                f"The values of {name!r} must lie one after the other, without chunks or compression, to be streamed",
+                "another layout",
+                "Rewrite the file with: h5repack -f NONE -l CONTI OLD.h5 NEW.h5",
+            )
+        if not self._attempt(name, lambda: dataset.id.get_type().equal(h5t.py_create(dtype))):
+            raise self._error(
+                f"The values of {name!r} must be of a type of NumPy's own to be streamed", "another type", "Convert them."
+            )
+        offset = self._attempt(name, dataset.id.get_offset)
+        end = (offset or 0) + math.prod(shape) * dtype.itemsize
+        if math.prod(shape) and (offset is None or end > self.path.stat().st_size):
+            raise self._error(
+                f"{name!r} must be stored in full", f"shape {shape}, which the file does not hold", "Write it again."
+            )
+        return StreamedArray(self.path, offset or 0, shape, dtype)
 
     def json_object(self, name: str, *, max_bytes: int, remedy: str) -> dict[str, Any]:
         """Read the array ``name`` of at most ``max_bytes`` bytes, which spell a JSON object.

@@ -61,7 +61,7 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 _ANY = ("name", "dtype", "seed", "renorm_momentum", "input_axes", "output_axes")  # these may have any value
 
 
-def config_of(model: ModelSpec, train: TrainSpec) -> dict[str, Any]:
+def config_of(model: ModelSpec, train: TrainSpec, jit_compile: bool = False) -> dict[str, Any]:
     """The configuration of the compiled ``keras.Sequential`` that the specs describe, as plain values for JSON."""
     seeds = layer_seeds(model, train.seed)
     layers = [_layer(layer, inputs, own, model.dtype) for (layer, inputs), own in zip(model.stack, seeds, strict=True)]
@@ -69,7 +69,7 @@ def config_of(model: ModelSpec, train: TrainSpec) -> dict[str, Any]:
     first = _object("InputLayer", "layers", batch_shape=[None, model.inputs], dtype=model.variable_dtype, name="_x")
     shape = {"input_shape": [None, model.inputs]}
     net = _object("Sequential", "", name=model.name, layers=[first, *layers], build_input_shape=shape["input_shape"])
-    return net | {"build_config": shape, "compile_config": _compilation(train, model)}
+    return net | {"build_config": shape, "compile_config": _compilation(train, model) | {"jit_compile": jit_compile}}
 
 
 def _object(class_name: str, module: str, **config: Any) -> dict[str, Any]:
@@ -129,7 +129,6 @@ def _compilation(train: TrainSpec, model: ModelSpec) -> dict[str, Any]:
         "weighted_metrics": None,
         "run_eagerly": False,
         "steps_per_execution": 1,
-        "jit_compile": False,
     }
 
 

@@ -1,0 +1,113 @@
+"""Twin: lowlevel/epochs.py. A whole epoch in one call of the train function, inside the real ``fit``.
+
+``fit`` calls ``train_function(iterator)`` once for each element of its pipeline. Here an element is the order of an epoch, and
+the function runs all batches of it in a ``tf.while_loop``. The step is Keras's own ``train_step``, unchanged; metrics, callbacks,
+history and the end of ``fit`` are Keras's as ever. This file needs nothing but TensorFlow and Keras, and may be taken elsewhere.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+__all__ = ["whole"]
+
+_CHUNK = 2**24  # bytes of rows that are put in order at a time: one gather costs less than one a batch, all rows need memory
+
+
+def whole(
+    network: keras.Model, examples: int, batch_size: int, kind: str = "train", apart: bool = False
+) -> Callable[[Sequence[tf.Tensor], Any], dict[str, tf.Tensor]]:
+    """A train function for a net that takes the order of an epoch, and trains on all its batches in one call.
+
+    Args:
+        network: built and compiled.
+        examples: how many rows there are.
+        batch_size: rows a step; the last step of an epoch takes what is left.
+        kind: ``"train"``, or ``"test"`` for a test function, which evaluates.
+        apart: XLA compiles each step by itself, and not the loop around the steps; without XLA this changes nothing.
+
+    Returns:
+        a function of the rows, that is x, y and perhaps sample weights, tensors (examples, ...), and of the iterator that ``fit``
+        hands to its functions. It takes an order, int64 (examples,), from the iterator, and returns the metrics, float32 (), as a
+        step of Keras does. An iterator over anything else is answered as without it, so that ``train_on_batch`` or an
+        ``evaluate`` of a callback find what they expect.
+
+    >>> from functools import partial
+    >>> net = keras.Sequential([keras.Input((2,), name="_x"), keras.layers.Dense(1, name="_d")], name="_net")
+    >>> net.compile(keras.optimizers.SGD(0.1, name="_sgd"), keras.losses.MeanSquaredError(name="_loss"))
+    >>> net.train_function = partial(whole(net, 5, batch_size=2), [tf.zeros((5, 2)), tf.ones((5, 1))])
+    >>> orders = tf.data.Dataset.from_tensors(tf.range(5, dtype=tf.int64)).repeat()
+    >>> history = net.fit(orders, epochs=3, steps_per_epoch=1, shuffle=False, verbose=0)
+    >>> len(history.history["loss"]), int(net.optimizer.iterations)
+    (3, 9)
+    """
+    getattr(network, f"make_{kind}_function")(force=True)
+    own, spec = getattr(network, f"{kind}_function"), tf.TensorSpec((examples,), tf.int64)
+    xla, (full, rest) = bool(network.jit_compile), divmod(examples, batch_size)
+
+    def step(*rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        # The number of rows stays open, as in `fit`: TensorFlow would turn the division by a known one into a product.
+        rows = tuple(tf.ensure_shape(part, [None, *part.shape[1:]]) for part in rows)
+        return getattr(network, f"{kind}_step")(rows)
+
+    def steps(count: tf.Tensor, *rows: tf.Tensor) -> None:
+        """So many full batches of rows that stand in order; XLA compiles for a known number of rows."""
+
+        def batch(part: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
+            others = part.shape[1:]
+            return tf.slice(part, [at * batch_size] + [0] * len(others), [batch_size, *others])
+
+        _times(count, lambda at: step(*(batch(part, at) for part in rows)))
+
+    one, many = (tf.function(part, jit_compile=True, autograph=False) if xla else part for part in (step, steps))
+
+    def epoch(size: tf.Tensor, order: tf.Tensor, *rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        bytes_of_batch = batch_size * sum(part.dtype.size * tf.TensorShape(part.shape[1:]).num_elements() for part in rows)
+        length = max(1, min(full, _CHUNK // bytes_of_batch))  # batches a chunk
+        span = length * batch_size
+
+        # XLA must not see where rows come from: it would take them out by itself, and round differently.
+        def program(at: tf.Tensor) -> None:
+            """A chunk as one program; all chunks have one length, so that it is compiled once."""
+            many(tf.minimum(length, full - at * length), *_in_order(rows, filled[at * span :][:span]))
+
+        def chunk(at: tf.Tensor) -> None:
+            """A chunk step by step, the partial batch among them."""
+            here = order[at * span : (at + 1) * span]
+            ready = _in_order(rows, here)
+            count = (tf.size(here) + size - 1) // size
+            _times(count, lambda at: one(*(part[at * size : (at + 1) * size] for part in ready)))
+
+        if xla and full and not apart:
+            filled = tf.pad(order[: full * batch_size], [[0, -full % length * batch_size]])
+            _times(-(-full // length), program)
+            if rest:
+                one(*_in_order(rows, order[full * size :]))
+        else:
+            _times(-(-examples // span), chunk)
+        return network.get_metrics_result()
+
+    compiled, size = tf.function(epoch, autograph=False), tf.constant(batch_size)
+
+    def function(rows: Sequence[tf.Tensor], iterator: Any) -> dict[str, tf.Tensor]:
+        if getattr(iterator, "element_spec", None) != spec:
+            return own(iterator)
+        return compiled(size, iterator.get_next(), *rows)
+
+    return function
+
+
+def _times(count: Any, body: Callable[[tf.Tensor], Any]) -> None:
+    """``body(0)`` to ``body(count - 1)``, one after the other, in a loop of TensorFlow."""
+
+    def following(at: tf.Tensor) -> tuple[tf.Tensor]:
+        body(at)
+        return (at + 1,)
+
+    tf.while_loop(lambda at: at < count, following, (tf.constant(0),), parallel_iterations=1)
+
+
+def _in_order(rows: Sequence[tf.Tensor], order: tf.Tensor) -> list[tf.Tensor]:
+    return [tf.gather(part, order) for part in rows]

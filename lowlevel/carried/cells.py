@@ -1,0 +1,95 @@
+"""Cells stand for variables while a graph is made, so that the step, written with variables, need not be written again."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from types import MethodType
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["Cell", "sources", "stand_in"]
+
+
+class Cell:
+    """In the place of a variable: ``tensor`` is the value that it has at this point of the graph.
+
+    Args:
+        variables: the one that it stands for, or several of one dtype, whose numbers it holds in one vector.
+    """
+
+    def __init__(self, *variables: tf.Variable) -> None:
+        self.variables, self.dtype = variables, variables[0].dtype
+        self.sizes = [variable.shape.num_elements() for variable in variables]
+        self.shape = variables[0].shape if len(variables) == 1 else tf.TensorShape([sum(self.sizes)])
+        self.tensor: Any = None
+
+    def read(self) -> tf.Tensor:
+        """What the variables hold."""
+        values = [variable.read_value() for variable in self.variables]
+        return values[0] if len(values) == 1 else pack(values)
+
+    def write(self) -> None:
+        """Give the variables the value of the cell."""
+        for variable, value in zip(self.variables, self.parts(), strict=True):
+            variable.assign(value)
+
+    def parts(self) -> list[tf.Tensor]:
+        """The values of the variables, each of its own shape."""
+        if len(self.variables) == 1:
+            return [self.tensor]
+        parts = zip(tf.split(self.tensor, self.sizes), self.variables, strict=True)
+        return [tf.reshape(numbers, variable.shape) for numbers, variable in parts]
+
+    def read_value(self) -> tf.Tensor:
+        """As of a variable."""
+        return self.tensor
+
+    def assign(self, value: Any) -> None:
+        """As of a variable."""
+        self.tensor = tf.ensure_shape(tf.convert_to_tensor(value, self.dtype), self.shape)
+
+    def assign_add(self, value: Any) -> None:
+        """As of a variable."""
+        self.assign(self.tensor + value)
+
+    def assign_sub(self, value: Any) -> None:
+        """As of a variable."""
+        self.assign(self.tensor - value)
+
+    def __tf_tensor__(self, dtype: tf.DType | None = None, name: str | None = None) -> tf.Tensor:
+        return tf.convert_to_tensor(self.tensor, dtype, name=name)
+
+
+def _of_tensor(name: str) -> Any:
+    return lambda self, *others: getattr(self.tensor, name)(*others)
+
+
+for _name in ("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__floordiv__"):
+    setattr(Cell, _name, _of_tensor(_name))
+
+
+def pack(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """All numbers in one vector, in order."""
+    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
+
+
+def sources(weights: Sequence[Any]) -> list[Any]:
+    """What gradients are taken with respect to: the variables, or the tensors that stand for them."""
+    return [weight.tensor if isinstance(weight, Cell) else weight for weight in weights]
+
+
+def stand_in(thing: Any, cells: Mapping[Any, Cell], kinds: tuple[type, ...]) -> Any:
+    """``thing`` with cells in the place of variables: a copy of it, and of all that is of those kinds in it."""
+    if isinstance(thing, tf.Variable):
+        return cells[thing.ref()]
+    if isinstance(thing, dict):
+        return {key: stand_in(value, cells, kinds) for key, value in thing.items()}
+    if isinstance(thing, list | tuple):
+        return type(thing)(stand_in(value, cells, kinds) for value in thing)
+    if not isinstance(thing, kinds):
+        return thing
+    twin = copy.copy(thing)
+    for name, value in vars(thing).items():
+        ours = isinstance(value, MethodType) and value.__self__ is thing  # put there by hand, as ``Trap.plant`` does
+        vars(twin)[name] = MethodType(value.__func__, twin) if ours else stand_in(value, cells, kinds)
+    return twin
