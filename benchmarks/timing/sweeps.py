@@ -1,13 +1,13 @@
 """Part ``sweeps``: the time of a whole ``fit`` as one thing grows: rows a batch, units of the hidden layers, rows, epochs."""
 
 import math
-import time
 from collections.abc import Sequence
 
 import numpy as np
 
 from timing.contenders import CONTENDERS
 from timing.jobs import Job
+from timing.slopes import timed
 
 CONTENDING = ("keras-fit", "high-auto", "low-auto")
 POINTS = {
@@ -39,7 +39,10 @@ def setting(sweep: str, value: int, quick: bool) -> tuple[Job, int]:
 
 
 def measure(sweep: str, rounds: int, quick: bool) -> dict:
-    """For each contender and point the seconds of a fit, in turn; the first fit of each, which compiles, is not counted."""
+    """For each contender and point the seconds of a fit, in turn; of a short one the mean of several.
+
+    The first fit of each, which compiles, is not counted.
+    """
     points = (_QUICK if quick else POINTS)[sweep]
     found: dict = {key: {} for key in CONTENDING}
     for at, value in enumerate(points):
@@ -48,11 +51,11 @@ def measure(sweep: str, rounds: int, quick: bool) -> dict:
         fits = {key: CONTENDERS[key].make(job, *job.data) for key in keys}
         for fit in fits.values():
             fit(2 if sweep == "epochs" else epochs)
+        counts = {key: max(1, min(50, round(0.1 / max(timed(fit, epochs), 1e-9)))) for key, fit in fits.items()}
         for _ in range(min(rounds, 3)):
             for key, fit in fits.items():
-                began = time.perf_counter()
-                fit(epochs)
-                found[key].setdefault(value, []).append(time.perf_counter() - began)
+                took = sum(timed(fit, epochs) for _ in range(counts[key]))
+                found[key].setdefault(value, []).append(took / counts[key])
         print(f"  {sweep} {value}: " + ", ".join(f"{key} {min(found[key][value]):.3f} s" for key in keys), flush=True)
     return {"points": points, "contenders": {key: [[value, times] for value, times in of.items()] for key, of in found.items()}}
 
