@@ -5,8 +5,10 @@ import numpy as np
 
 from timing.jobs import Job
 
+_compiled = numba.njit(error_model="numpy")  # a division that may raise an error is not vectorised
 
-@numba.njit
+
+@_compiled
 def _forward(x, w, b, relu):
     z = np.dot(x, w)
     for i in range(z.shape[0]):
@@ -16,7 +18,7 @@ def _forward(x, w, b, relu):
     return z
 
 
-@numba.njit
+@_compiled
 def _columns(d, out):
     out[:] = 0
     for i in range(d.shape[0]):
@@ -24,7 +26,7 @@ def _columns(d, out):
             out[j] += d[i, j]
 
 
-@numba.njit
+@_compiled
 def _back(d, w, h):
     back = np.dot(d, w.T)
     for i in range(back.shape[0]):
@@ -34,7 +36,7 @@ def _back(d, w, h):
     return back
 
 
-@numba.njit
+@_compiled
 def _loss(z, y):
     """Softmax cross-entropy; ``z`` becomes the gradient of its mean."""
     loss, right = np.float32(0), 0
@@ -55,7 +57,7 @@ def _loss(z, y):
     return loss, right
 
 
-@numba.njit
+@_compiled
 def adam(flat, g, m, v, alpha):
     """Keras's Adam over whole vectors, in place; one pass."""
     for i in range(flat.size):
@@ -64,7 +66,7 @@ def adam(flat, g, m, v, alpha):
         flat[i] -= m[i] * alpha / (np.sqrt(v[i]) + np.float32(1e-7))
 
 
-@numba.njit
+@_compiled
 def _epoch(x, y, order, batch, flat, gradient, m, v, weights, gradients, t, rate):
     w1, b1, w2, b2, w3, b3 = weights
     g1, c1, g2, c2, g3, c3 = gradients
