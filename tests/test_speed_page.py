@@ -79,6 +79,7 @@ def test_long_trainings_are_multiples_of_short_ones(timing):
     clock = Clock(first=0.0, once=0.0, epoch=0.01)
     runner = timing("slopes").ready(clock.fit, 0.34, unit=10, clock=clock)
     assert (runner.short, runner.long) == (10, 30)
+    assert timing("slopes").ready(clock.fit, 0.0, least=5, clock=clock).long == 5
 
 
 def test_contenders_run_in_turn(timing):

@@ -43,13 +43,16 @@ def timed(fit: Fit, epochs: int, clock: Clock = time.perf_counter) -> float:
     return clock() - began
 
 
-def ready(fit: Fit, target: float, *, unit: int = 1, most: int = 2000, clock: Clock = time.perf_counter) -> Runner:
+def ready(
+    fit: Fit, target: float, *, unit: int = 1, least: int = 2, most: int = 2000, clock: Clock = time.perf_counter
+) -> Runner:
     """Train once, which compiles, and choose a long training of about ``target`` seconds.
 
     Args:
         fit: the contender's.
         target: seconds.
         unit: short is so many epochs, and long is a multiple of them.
+        least: epochs that long has at least.
         most: epochs that long may have.
     """
     first = timed(fit, unit, clock)
@@ -57,7 +60,7 @@ def ready(fit: Fit, target: float, *, unit: int = 1, most: int = 2000, clock: Cl
     guess = max(2, min(most // unit, math.ceil(target / max(short, 1e-9)))) * unit
     long = timed(fit, guess, clock)
     an_epoch = max((long - short) / (guess - unit), long / guess / 4, 1e-9)  # on a busy machine the slope alone may be nonsense
-    epochs = max(2, min(most // unit, round(target / an_epoch / unit))) * unit
+    epochs = max(least // unit, 2, min(most // unit, round(target / an_epoch / unit))) * unit
     return Runner(fit, unit, epochs, first)
 
 
