@@ -3,7 +3,7 @@
 ``python benchmarks/speed.py`` measures the parts that are not measured yet, one after the other, and writes the page. The figures
 are kept in ``benchmarks/figures.json`` after every part, so a run that was broken off goes on with those that are left.
 
-    --only PART …    these parts, measured already or not: jobs limit rule process predict sweeps observers, or jobs.digits …
+    --only PART …    these parts, measured or not: jobs limit profile rule process predict sweeps observers, or jobs.digits …
     --rounds 5       how often contenders take turns
     --keep FILE      where the figures are kept
     --to FOLDER      where the page is written

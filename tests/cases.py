@@ -26,7 +26,7 @@ from shared.spec import (
     TrainSpec,
 )
 
-ROWS, COLUMNS, CLASSES, EPOCHS = 23, 12, 5, 10
+ROWS, COLUMNS, CLASSES, EPOCHS = 23, 12, 5, 6
 
 
 def small_data(rows: int = 45, columns: int = COLUMNS, classes: int = CLASSES, seed: int = 7):

@@ -612,6 +612,7 @@ def test_masks_of_the_loops_own_are_a_note_and_no_alarm():
     assert not finding.meets("identical")
 
 
+@pytest.mark.long
 def test_a_mistake_beside_masks_of_its_own_is_no_note():
     model = with_dropout()
     finding = audited(*dropping(model, factor=1.2), model, steps=20)
@@ -619,6 +620,7 @@ def test_a_mistake_beside_masks_of_its_own_is_no_note():
     assert not finding.meets("round-off")
 
 
+@pytest.mark.long
 def test_a_run_that_starts_from_weights_of_its_own_is_told_so():
     """The weights before the first step are not yielded; they are found by going back."""
     model = reference()

@@ -47,7 +47,7 @@ def case(net, loss, rule, written, learning_rate, **given):
 
 CASES = [
     # gradient descent
-    case("relu", SPARSE, "sgd", "eager", 0.1, quick=True),
+    case("relu", SPARSE, "sgd", "eager", 0.1),
     case("deep", SPARSE, "sgd", "graph", EXPONENTIAL),
     case("curve", SQUARED, "sgd", "numpy float64", 0.1),
     case("two classes", BINARY, "sgd", "numpy float32", 0.2),
@@ -94,7 +94,7 @@ CASES = [
     case("branches", SPARSE, "adam", "numpy float32", 0.01, global_clipnorm=0.3),
     case("pictures", SPARSE, "adam, short", "numpy float32", 0.01),
     case("pictures", CATEGORICAL, "adam", "parts", 0.01, clipnorm=0.3),
-    case("tanh", SPARSE, "adam", "graph", 0.01, gradient_accumulation_steps=4, quick=True),
+    case("tanh", SPARSE, "adam", "graph", 0.01, gradient_accumulation_steps=4),
     case("relu", SPARSE, "adam, short", "graph", 0.01, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=10),
     case("relu", SPARSE, "adam", "eager", 0.01, options={"compile": {"jit_compile": True}}),
     case("deep", SPARSE, "adam", "numpy float64", 0.01, dtype="float64"),
@@ -104,7 +104,7 @@ CASES = [
     case("curves", SQUARED, "adamw", "eager", PIECEWISE, options={"batch_size": 1}),
     case("tanh", SPARSE, "adamw", "graph", 0.01, dtype="float64"),
     # RMSprop
-    case("relu", SPARSE, "rmsprop", "numpy float64", 0.01, quick=True),
+    case("relu", SPARSE, "rmsprop", "numpy float64", 0.01),
     case("labels", BINARY, "rmsprop", "eager", 0.005, weight_decay=0.02),
     case("normalised", SPARSE, "rmsprop", "tape, graph", 0.005),
     case("softmax", SPARSE, "rmsprop, momentum", "graph", 0.003, momentum=0.9),
@@ -121,7 +121,7 @@ CASES = [
     case("two classes, sigmoid", BINARY, "lion", "numpy float64", 0.003, quick=True),
     case("normalised, biases", SPARSE, "lion", "graph", 0.003),
     case("deep", SPARSE, "lion", "tape, xla", COSINE, weight_decay=0.1),
-    case("relu", SPARSE, "nadam", "numpy float64", 0.005, quick=True),
+    case("relu", SPARSE, "nadam", "numpy float64", 0.005),
     case("tanh", CATEGORICAL, "nadam", "graph", 0.005),
     case("curves", SQUARED, "nadam", "numpy float32", 0.005, global_clipnorm=0.2),
     case("dropout", SPARSE, "nadam", "layers", 0.005),

@@ -19,7 +19,7 @@ from lockstep.auditing.reference import Reference
 from lockstep.auditing.replay import Replay
 from lockstep.traps import loops
 
-BATCH, STEPS, HOW_MANY, ENOUGH = 10, 12, 40, 30
+BATCH, STEPS, HOW_MANY, ENOUGH = 10, 12, 30, 30
 
 
 def layers(hidden, last, regularizer=None):

@@ -20,7 +20,14 @@ from lockstep.traps._digits import digits
 from lockstep.traps._nets import net, ulps
 from shared import ModelSpec
 
-LONG = ("threads-change-full-batch", "workers-fail-in-fit")
+LONG = (
+    "threads-change-full-batch",
+    "workers-fail-in-fit",
+    "onednn-changes-numbers",
+    "fork-hangs",
+    "determinism-changes-numbers",
+    "backup-within-epoch",
+)
 
 
 @pytest.mark.parametrize(

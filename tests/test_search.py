@@ -579,6 +579,7 @@ PARALLEL = """
 """
 
 
+@pytest.mark.long
 def test_S1_03_caviar_many_in_parallel_give_the_serial_ranking_bit_for_bit(tmp_path):
     serial, *parallel = child(tmp_path, PARALLEL)
     assert parallel == [serial, serial]

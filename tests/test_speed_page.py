@@ -190,6 +190,8 @@ def made_up(timing) -> dict:
         ]
         for name, job in jobs.items()
     }
+    kinds = dict.fromkeys(timing("profile").KINDS, 2e-6)
+    step = {"wing": "low-level", "job": "digits", "plain": [1e-5, 1e-5], "watched": [1.5e-5, 1.5e-5], "within": [kinds, kinds]}
     side = {"plain": {"compiling": 0.5, "epoch": 0.02}, "xla": {"compiling": 1.5, "epoch": 0.01}}
     slower = {"plain": {"compiling": 0.5, "epoch": 0.02}, "xla": {"compiling": 1.5, "epoch": 0.03}}
     rule = {"points": [{"parameters": 832, **side}, {"parameters": 10285, **slower}]}
@@ -212,6 +214,7 @@ def made_up(timing) -> dict:
     parts = {
         **{f"jobs.{name}": training(name) for name in jobs},
         "limit": limit,
+        "profile": {"lowlevel.digits": step},
         "rule": rule,
         "process": process,
         "predict.one": one,
@@ -249,6 +252,7 @@ def test_page_says_what_the_figures_say(timing, tmp_path):
     assert ("low-level, `auto`", "2.0x", "2.0x to 2.0x", "12.7", "50", "1.5") in rows  # 2 ms by 157 steps
     assert ("Keras `fit`, plain", "1.00x", "1.00x to 1.00x", "25.5", "50", "1.5") in rows
     assert ("**sum**", "**11**", "**11**", "**11**") in rows  # eight products of 1 and Adam's 3
+    assert ("low-level, digits", "10", "15", "2", "2", "2", "9") in rows
     assert ("832", "500", "1,500", "20", "10", "2.0x", "100") in rows  # a second by 10 ms
     assert ("10,285", "500", "1,500", "20", "30", "0.67x", "never") in rows
     assert ("numba by hand", "not run", "not run", "not run") in rows

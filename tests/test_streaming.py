@@ -95,7 +95,7 @@ def equal(wing, path, options=None, **more):
 # -------------------------------------------------------------------------------------------------------- the same bits
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "u1", ">f4", "i2", "f2"])
+@pytest.mark.parametrize("dtype", ["f4", "u1", ">f4", *(pytest.param(one, marks=pytest.mark.long) for one in ("f8", "i2", "f2"))])
 @BOTH
 def test_every_stored_type_gives_the_bits_of_memory(tmp_path, small, wing, dtype):
     path = write(tmp_path / "a.h5", arrays(dtype))
@@ -114,11 +114,11 @@ def test_every_stored_type_gives_the_bits_of_memory(tmp_path, small, wing, dtype
     [
         ("low", {"jit_compile": True}),
         ("low", {"execution": "graph"}),
-        ("low", {"execution": "eager"}),
-        ("low", {"execution": "graph", "jit_compile": True}),
+        pytest.param("low", {"execution": "eager"}, marks=pytest.mark.long),
+        pytest.param("low", {"execution": "graph", "jit_compile": True}, marks=pytest.mark.long),
         ("high", {"jit_compile": True}),
         ("high", {"execution": "epoch"}),
-        ("high", {"execution": "eager"}),
+        pytest.param("high", {"execution": "eager"}, marks=pytest.mark.long),
     ],
 )
 def test_every_form_gives_the_bits_of_memory(tmp_path, small, wing, options):

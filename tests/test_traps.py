@@ -95,7 +95,12 @@ def check_measured(name):
     assert masked(found.text) == masked(written()[name])
 
 
-@pytest.mark.parametrize("name", [one.name for one in catalogue() if one.kind not in ELSEWHERE])
+MEASURED = [one.name for one in catalogue() if one.kind not in ELSEWHERE]
+
+
+@pytest.mark.parametrize(
+    "name", [*MEASURED[::3], *(pytest.param(name, marks=pytest.mark.long) for name in MEASURED if name not in MEASURED[::3])]
+)
 def test_measuring_changes_nothing_global_and_gives_the_line_of_the_page(name):
     check_measured(name)
 

@@ -53,6 +53,7 @@ def test_S1_13_the_experiment_is_as_stated(overfitting):
     assert {"nothing", "early stopping", "L2, 0.01", "dropout, 0.3"} <= set(names)
 
 
+@pytest.mark.long
 def test_S1_13_early_stopping_l2_and_dropout_narrow_the_gap(overfitting):
     data = overfitting["small_digits"](0)
     nothing, *remedies = (overfitting["measure"](variant, data) for variant in overfitting["variants"](data))

@@ -12,12 +12,12 @@ from shared.records import EpochRecord, StepRecord
 FORMS = [
     (lowlevel.Trainer, "eager", False),
     (lowlevel.Trainer, "graph", False),
-    (lowlevel.Trainer, "graph", True),
+    pytest.param(lowlevel.Trainer, "graph", True, marks=pytest.mark.long),
     (lowlevel.Trainer, "epoch", False),
     (lowlevel.Trainer, "epoch", True),
-    (highlevel.Trainer, "eager", False),
+    pytest.param(highlevel.Trainer, "eager", False, marks=pytest.mark.long),
     (highlevel.Trainer, "graph", False),
-    (highlevel.Trainer, "graph", True),
+    pytest.param(highlevel.Trainer, "graph", True, marks=pytest.mark.long),
     (highlevel.Trainer, "epoch", False),
     pytest.param(highlevel.Trainer, "epoch", True, marks=pytest.mark.long),
 ]

@@ -27,6 +27,7 @@ PARTS: dict[str, tuple[Measure, int]] = {  # seconds at 5 rounds
     "jobs.signs": (_part("training", "measure", "signs"), 220),
     "jobs.large": (_part("training", "measure", "large"), 480),
     "limit": (_part("limit", "measure"), 60),
+    "profile": (_part("profile", "measure"), 60),
     "rule": (_part("rule", "measure"), 60),
     "process": (_part("processes", "measure"), 240),
     "predict.one": (_part("inference", "one"), 30),

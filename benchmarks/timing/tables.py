@@ -9,6 +9,7 @@ from timing.contenders import CONTENDERS, REFERENCE
 from timing.inference import PREDICTORS
 from timing.observers import WATCHERS
 from timing.parts import PARTS
+from timing.profile import KINDS
 from timing.slopes import ratios
 
 TITLES = {"digits": "Digits", "signs": "Hand signs", "large": "The larger net"}
@@ -157,6 +158,22 @@ def least_step(figures: dict, parts: dict) -> str:
             table(["contender", *(TITLES[job].lower() for job in slopes)], shares),
         ]
     return joined(*blocks)
+
+
+def profiled(figures: dict) -> str:
+    """What a step of each wing is made of."""
+    rows = []
+    for of in figures.values():
+        within = {kind: [one[kind] for one in of["within"]] for kind in KINDS}
+        between = [whole - sum(one.values()) for whole, one in zip(of["watched"], of["within"], strict=True)]
+        cells = (of["plain"], of["watched"], *within.values(), between)
+        rows.append([f"{of['wing']}, {TITLES[of['job']].lower()}", *(number(1e6 * statistics.median(cell)) for cell in cells)])
+    return joined(
+        "Two epochs of each wing's default under TensorFlow's profiler, in µs a step, medians of the rounds: the time within "
+        "operations by kind, and what is left: to start them, and what is done once a call. Two operations may run at once. "
+        "The profiler itself costs the difference of the first two columns.",
+        table(["wing and job", "a step", "with the profiler", *KINDS, "between operations"], rows),
+    )
 
 
 def rule(figures: dict) -> str:
@@ -332,6 +349,8 @@ def blocks(figures: dict) -> dict[str, tuple[str, str]]:
             made[f"jobs.{name}"] = (f"### {title}", job(name, found[f"jobs.{name}"]))
     if "limit" in found:
         made["limit"] = ("## The limit", least_step(found["limit"], parts))
+    if "profile" in found:
+        made["profile"] = ("## Where a step's time goes", profiled(found["profile"]))
     if "rule" in found:
         made["rule"] = ("## From which size on XLA", rule(found["rule"]))
     if "process" in found:
