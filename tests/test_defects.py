@@ -119,7 +119,9 @@ class Nudged(lowlevel.Trainer):
         weight.assign(tf.tensor_scatter_nd_update(weight, [self.place], [nudged]))
 
 
-@pytest.mark.parametrize(("execution", "dtype"), [("eager", "float32"), ("graph", "float64"), ("epoch", "float32")])
+@pytest.mark.parametrize(
+    ("execution", "dtype"), [("eager", "float32"), ("graph", "float64"), pytest.param("epoch", "float32", marks=pytest.mark.long)]
+)
 def test_one_ulp_in_one_element(execution, dtype):
     x, y, *_ = small_data()
     model = ModelSpec.mlp(12, 6, 5, dtype=dtype)

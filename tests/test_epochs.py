@@ -28,7 +28,7 @@ def same(case, xla: bool) -> None:
     assert trained(case, "epoch", xla) == trained(case, "graph", xla)
 
 
-@pytest.mark.parametrize("case", [*QUICK, *GROWN], ids=str)
+@pytest.mark.parametrize("case", [*(pytest.param(case, marks=pytest.mark.long) for case in QUICK[1:]), QUICK[0], *GROWN], ids=str)
 def test_whole_epochs_equal_steps(case):
     same(case, xla=False)
 

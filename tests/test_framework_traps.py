@@ -28,15 +28,12 @@ LONG = (
     "determinism-changes-numbers",
     "backup-within-epoch",
 )
+MEASURED = [one.name for one in catalogue() if one.kind in ELSEWHERE]
 
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(one.name, marks=[pytest.mark.long] if one.name in LONG else [])
-        for one in catalogue()
-        if one.kind in ELSEWHERE
-    ],
+    [pytest.param(name, marks=pytest.mark.long if at % 2 or name in LONG else ()) for at, name in enumerate(MEASURED)],
 )
 def test_measuring_changes_nothing_global_and_gives_the_line_of_the_page(name):
     check_measured(name)

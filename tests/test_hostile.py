@@ -320,6 +320,7 @@ def sound(fuzz, tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_a_few_hostile_files_of_every_kind_in_this_process(fuzz, sound, tmp_path):
     pytest.importorskip("PIL")
     pool, ended = fuzz.pool_in(sound), []

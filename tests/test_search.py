@@ -704,6 +704,7 @@ def test_a_picture_without_matplotlib_is_refused_before_the_training(folder, mon
     assert not (folder / "points.png").exists()
 
 
+@pytest.mark.long
 def test_search_in_a_pipe_writes_plain_lines_and_its_files(folder):
     arguments = ["good.h5", "--points", "4", "--fine", "--workers", "2", "--epochs", "1", "--space", "good.json"]
     done = subprocess.run(
@@ -728,6 +729,7 @@ def test_search_in_a_pipe_writes_plain_lines_and_its_files(folder):
     assert [point["stage"] for point in document["points"]] == [1] * 4 + [2] * 4
 
 
+@pytest.mark.long
 def test_json_alone_on_standard_output_is_that_of_the_parallel_search(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     arguments = ["search", "good.h5", "--points", "4", "--fine", "--epochs", "1", "--space", "good.json", "--wing", "high"]

@@ -26,7 +26,9 @@ def rule(name: str):
     return witness.Descent(rate, through_float32(settings.get("momentum", 0.0)), settings.get("nesterov", False))
 
 
-@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh", "linear"])
+@pytest.mark.parametrize(
+    "activation", ["relu", "tanh", *(pytest.param(one, marks=pytest.mark.long) for one in ("sigmoid", "linear"))]
+)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("trainer", WINGS, ids=["low", "high"])
 def test_numpy_in_float64(trainer, optimizer, activation):
