@@ -20,6 +20,8 @@ def _colour(key: str) -> str:
 def jobs(parts: dict, path: Path) -> None:
     """A panel for each job: how many times as fast as plain fit, on a logarithmic scale, with the range of the rounds."""
     found = {name.partition(".")[2]: part["figures"] for name, part in parts.items() if name.startswith("jobs.")}
+    from matplotlib.ticker import LogLocator
+
     made = figure(4.2 * len(found) + 1.2, 5.4)
     panels = made.subplots(1, len(found), sharey=True, squeeze=False)[0]
     keys = list(CONTENDERS)
@@ -39,7 +41,9 @@ def jobs(parts: dict, path: Path) -> None:
         panel.axvline(1, color="black", linewidth=0.8)
         panel.set_title(f"{TITLES[name]}\n{'-'.join(map(str, figures['sizes']))}, batch {figures['batch']}", fontsize=10)
         panel.set_xlabel("times as fast as plain fit")
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}{TIMES}")
+        panel.xaxis.set_minor_formatter(lambda value, _: "")
         panel.grid(alpha=0.3, axis="x")
     panels[0].set_yticks(range(len(keys)), [CONTENDERS[key].label.replace("`", "") for key in keys], fontsize=9)
     panels[0].invert_yaxis()
