@@ -93,7 +93,7 @@ def test_both_of_two_mistakes_are_among_the_first_three_causes():
     tried, hits, left_out = set(), [], {"exclude each other": 0, "one alone is within rounding": 0, "cancel or break": 0}
 
     @settings(
-        max_examples=HOW_MANY * 4,
+        max_examples=HOW_MANY * 6,
         derandomize=True,
         database=None,
         deadline=None,
