@@ -120,6 +120,17 @@ def test_limit_counts_the_products_of_forward_and_backward(timing):
     assert job.parameters == 10575
 
 
+def test_a_profile_finds_the_operations_of_a_step(timing):
+    """Some of each kind; and a loop, which holds others, is none."""
+    profile = timing("profile")
+    (within,) = profile.one("lowlevel", "digits", 1, quick=True)["within"]
+    assert all(within.values())
+    for loop in ("while.214", "while:While", "call.3", "conditional", "__inference_epochs_943:__inference_epochs_943"):
+        assert profile._AROUND.match(loop)
+    for step in ("MatMul.95", "while/body/_1/while/GatherV2:GatherV2", "wrapped_log"):
+        assert not profile._AROUND.match(step)
+
+
 # --------------------------------------------------------------------------------------------------------------- peers
 
 
