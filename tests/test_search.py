@@ -603,6 +603,35 @@ def test_S1_03_caviar_twenty_points_serial_and_parallel_through_both_wings():
         assert [point.number for point in result.ranked] == [point.number for point in first.ranked]
 
 
+GROWING = """
+    import json, sys, warnings
+    import numpy as np
+
+    import lockstep
+
+    class Growing(str):
+        \"\"\"A wing's name. Who receives it keeps 200 MB each time; a worker that has grown by 300 is replaced.\"\"\"
+
+        def __reduce__(self):
+            return eval, ("__import__('sys').__dict__.setdefault('kept', []).append(bytearray(b'x' * 200_000_000)) or 'low'",)
+
+    warnings.simplefilter("error")
+    y = np.arange(4000) % 4
+    x = np.random.default_rng(5).normal(size=(4000, 12))
+    space = {"learning_rate": lockstep.LogUniform(1e-3, 1e-1), "batch_size": [4]}
+    serial = lockstep.search(space, (x, y), points=8, epochs=3)
+    parallel = lockstep.search(space, (x, y), points=8, epochs=3, wing=Growing("low"), workers=2)
+    json.dump([[point.history.history for point in result.points] for result in (serial, parallel)], sys.stdout)
+"""
+
+
+@pytest.mark.long
+def test_workers_that_are_replaced_end_no_search(tmp_path):
+    serial, parallel = child(tmp_path, GROWING)
+    assert parallel == serial
+    assert len(serial) == 8
+
+
 # ------------------------------------------------------------------------------------------------------------ the command
 
 

@@ -1,6 +1,7 @@
 """Random search: draw points and train a net for each, one after the other or many at a time ("caviar": as fish lay eggs)."""
 
 import time
+import warnings
 from collections.abc import Callable, Generator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -116,7 +117,10 @@ class Search:
         with deaf_children():
             histories = parallel(delayed(trained_in_worker)(setting, *task, arrays) for task in tasks)  # starts the workers
         try:
-            yield from histories
+            with warnings.catch_warnings():
+                # loky replaces a worker that has grown by 300 MB, and warns in the thread that would replace it
+                warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+                yield from histories
         except BrokenProcessPool:
             raise InputError(
                 "Each worker needs memory for TensorFlow, the data and its net. Received: a worker that was ended from outside, "
@@ -139,6 +143,8 @@ def search(
     progress: Callable[[Point], None] | None = None,
 ) -> SearchResult:
     """Train a net for each of ``points`` random draws; the score is the accuracy on rows held out of the training set.
+
+    Every net is trained without XLA: ``Trainer(point.model, point.train, jit_compile=False)`` gives a point's curves again.
 
     Args:
         space: what to draw; a dictionary is ``Space(**dictionary)``.

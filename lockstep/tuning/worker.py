@@ -54,9 +54,13 @@ def check_wing(wing: str) -> None:
 
 
 def trained(wing: str, model: ModelSpec, train: TrainSpec, data: tuple[np.ndarray, ...]) -> History:
-    """The curves of one training; ``data`` is x, y and what is held out of them."""
+    """The curves of one training; ``data`` is x, y and what is held out of them.
+
+    Without XLA: a search trains many nets for a few epochs each, and compiling a net takes longer than that. What XLA compiles
+    also stays in the process until it ends.
+    """
     x, y, x_held, y_held = data
-    return trainer_of(wing)(model, train).fit((x, y), validation_data=(x_held, y_held))
+    return trainer_of(wing)(model, train, jit_compile=False).fit((x, y), validation_data=(x_held, y_held))
 
 
 @contextmanager
