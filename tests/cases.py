@@ -178,7 +178,6 @@ GROWN = [
         EVERYTHING,
         {"optimizer": "rmsprop", "learning_rate": EXPONENTIAL, "momentum": 0.9, "centered": True, "clipnorm": 0.1},
         "float64",
-        xla=True,
     ),
     Grown(
         "both-penalties",
@@ -191,7 +190,7 @@ GROWN = [
     Grown("nadam-clipped", PLAIN, {"optimizer": "nadam", "learning_rate": PIECES, "clipvalue": 0.02}),
     Grown("accumulated", NORMALISED, {"optimizer": "adam", "gradient_accumulation_steps": 3, "use_ema": True}),
     Grown("bfloat16", EVERYTHING, {"optimizer": "adam", "learning_rate": STAIRS}, "mixed_bfloat16"),
-    Grown("float16", NORMALISED, {"optimizer": "adam", "learning_rate": 0.01}, "mixed_float16", xla=True),
+    Grown("float16", NORMALISED, {"optimizer": "adam", "learning_rate": 0.01}, "mixed_float16"),
     Grown("smoothed", PLAIN, {"loss": "categorical_crossentropy", "label_smoothing": 0.1}, options={"sample_weight": WEIGHTS}),
     Grown("binary", SINGLE, {"loss": "binary_crossentropy", "label_smoothing": 0.1}, options={"class_weight": {1: 3.0}}),
     Grown(

@@ -107,6 +107,7 @@ def _figures(line):
     return [part.rsplit(" ", 1)[1] for part in line.split(": ", 1)[1].split(", ")]
 
 
+@pytest.mark.long
 def test_a_fault_in_one_step_only_is_local_and_what_follows_is_not():
     """The third step is twice as long. The later ones start from other weights and are right by themselves."""
     model = reference()
@@ -130,6 +131,7 @@ def test_a_fault_in_one_step_only_is_local_and_what_follows_is_not():
     assert count.numpy() == 0  # put back
 
 
+@pytest.mark.long
 def test_a_second_epoch_is_counted_as_such():
     model = reference()
     late = tf.Variable(0)
@@ -329,6 +331,7 @@ def test_models_and_data_that_cannot_be_a_reference_are_refused():
 # --------------------------------------------------------------------------------------------------- what is left as it was
 
 
+@pytest.mark.long
 def test_everything_is_put_back_and_what_cannot_be_is_named():
     model = reference(optimizer=keras.optimizers.Adam(0.01, name="adam"))
     model.fit(*data(), epochs=1, verbose=0)
@@ -603,6 +606,7 @@ def dropping(model, factor=1.0):
     return step, variables
 
 
+@pytest.mark.long
 def test_masks_of_the_loops_own_are_a_note_and_no_alarm():
     model = with_dropout()
     finding = audited(*dropping(model), model)
@@ -679,6 +683,7 @@ def silent_loops(model, reduce):
     return make
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("reduce", "code"), [(tf.reduce_sum, "loss-sum-not-mean"), (lambda x: 10 * tf.reduce_mean(x), "learning-rate-value")]
 )

@@ -62,7 +62,7 @@ CASES = [
     case("branches, curve", SQUARED, "sgd", "products", 0.05),
     # momentum
     case("relu", SPARSE, "momentum", "graph", 0.03, momentum=0.9),
-    case("tanh", CATEGORICAL, "heavy ball", "numpy float64", 0.03, momentum=0.9, smoothing=0.1, quick=True),
+    case("tanh", CATEGORICAL, "heavy ball", "numpy float64", 0.03, momentum=0.9, smoothing=0.1),
     case("normalised", SPARSE, "momentum", "eager", POLYNOMIAL, momentum=0.8, everything=True),
     case("labels", BINARY, "heavy ball", "ones", 0.05, momentum=0.9),
     case("dropout", SPARSE, "momentum", "eager", 0.05, momentum=0.9),
@@ -82,7 +82,7 @@ CASES = [
     case("normalised, biases", SPARSE, "adam", "eager", 0.01),
     case("normalised, biases", SPARSE, "adam, short", "tape, xla", 0.01, everything=True),
     case("normalised first", CATEGORICAL, "adam", "layers, graph", 0.005, everything=True),
-    case("dropout", SPARSE, "adam", "tape, graph", 0.01, quick=True),
+    case("dropout", SPARSE, "adam", "tape, graph", 0.01),
     case("normalised, dropout", SPARSE, "adam", "numpy float32", 0.01),
     case("l2", SPARSE, "adam, short", "xla", 0.01, quick=True),
     case("l1", CATEGORICAL, "adam", "numpy float64", 0.01),
@@ -114,11 +114,11 @@ CASES = [
     case("normalised, biases", SPARSE, "rmsprop, centred", "graph", 0.005, centered=True),
     # Adagrad, Lion, Nadam
     case("relu", SPARSE, "adagrad", "eager", 0.1),
-    case("curve", SQUARED, "adagrad", "numpy float32", POLYNOMIAL, quick=True),
+    case("curve", SQUARED, "adagrad", "numpy float32", POLYNOMIAL),
     case("normalised, dropout", SPARSE, "adagrad", "graph", 0.05),
     case("relu", CATEGORICAL, "adagrad", "numpy float64", 0.1, smoothing=0.1, dtype="float64"),
     case("relu", SPARSE, "lion", "eager", 0.003),
-    case("two classes, sigmoid", BINARY, "lion", "numpy float64", 0.003, quick=True),
+    case("two classes, sigmoid", BINARY, "lion", "numpy float64", 0.003),
     case("normalised, biases", SPARSE, "lion", "graph", 0.003),
     case("deep", SPARSE, "lion", "tape, xla", COSINE, weight_decay=0.1),
     case("relu", SPARSE, "nadam", "numpy float64", 0.005),
@@ -174,7 +174,11 @@ def test_every_part_of_the_wings_is_in_the_table():
     assert {one.written for one in CASES} == set(WRITERS)
 
 
-@pytest.mark.parametrize("wrong", [{"epsilon": 1e-8}, {"beta_2": 0.9989}, {"learning_rate": 0.01001}], ids=str)
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epsilon": 1e-8}, *(pytest.param(one, marks=pytest.mark.long) for one in ({"beta_2": 0.9989}, {"learning_rate": 0.01001}))],
+    ids=str,
+)
 def test_small_mistakes_are_still_seen(wrong):
     right = case("deep", SPARSE, "adam", "numpy float64", 0.01)
     model = right.model()

@@ -361,6 +361,7 @@ def test_two_runs_give_equal_json_and_json_alone_on_standard_output(document, fo
     assert other == {name: value for name, value in document.items() if name != "seconds"}
 
 
+@pytest.mark.long
 def test_all_forms_stand_side_by_side_for_every_pixel_file(folder):
     pictures = np.random.default_rng(0).integers(0, 256, (60, 4, 3, 1)).astype(np.uint8)
     write(folder / "train_pictures.h5", train_set_x=pictures, train_set_y=Y[None], list_classes=np.array([b"<b>", b"&", b"'\""]))
@@ -385,6 +386,7 @@ def test_all_forms_stand_side_by_side_for_every_pixel_file(folder):
     assert_self_contained((folder / "four.html").read_text(encoding="utf-8"))
 
 
+@pytest.mark.long
 def test_require_sets_the_status_and_xla_differs_by_rounding_at_most(folder):
     done = lockstep(
         folder,

@@ -57,7 +57,7 @@ def forms_agree(case, xla: bool) -> None:
     assert ends[0] == ends[1]
 
 
-SHORT = {"everything-rmsprop", "accumulated", "weighed-classes", "binary"}
+SHORT = {"everything-rmsprop", "weighed-classes"}
 MEANT = [pytest.param(case, marks=() if str(case) in SHORT else pytest.mark.long) for case in (*QUICK, *GROWN)]
 
 
@@ -143,12 +143,15 @@ def equals_plain_fit(rows: int, xla: bool) -> None:
     assert trainer.network.predict(x, verbose=0).tobytes() == plain.net.predict(x, verbose=0).tobytes()
 
 
-@pytest.mark.parametrize("rows", [45, EVEN, 5])
+COUNTS = [45, pytest.param(EVEN, marks=pytest.mark.long), pytest.param(5, marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("rows", COUNTS)
 def test_one_call_an_epoch_equals_plain_fit(rows):
     equals_plain_fit(rows, xla=False)
 
 
-@pytest.mark.parametrize("rows", [45, pytest.param(EVEN, marks=pytest.mark.long), pytest.param(5, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rows", COUNTS)
 def test_one_call_an_epoch_equals_plain_fit_under_xla(rows, elsewhere):
     elsewhere.submit(equals_plain_fit, rows, True).result(timeout=300)
 

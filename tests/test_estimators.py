@@ -107,6 +107,7 @@ def assert_all_passed(found):
         assert {"check_sample_weights_pandas_series", "check_array_api_input"} <= set(result["names"])
 
 
+@pytest.mark.long
 def test_check_estimator_passes_in_full_on_small_nets():
     """One of the four: what they share is shared, and the wings' bits are equal."""
     assert_all_passed(checked(CLASSIFIERS[:1], {"hidden_layer_sizes": 5, "learning_rate": 0.05, "epochs": 15}))

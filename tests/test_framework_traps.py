@@ -33,7 +33,7 @@ MEASURED = [one.name for one in catalogue() if one.kind in ELSEWHERE]
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.long if at % 2 or name in LONG else ()) for at, name in enumerate(MEASURED)],
+    [pytest.param(name, marks=pytest.mark.long if at % 5 or name in LONG else ()) for at, name in enumerate(MEASURED)],
 )
 def test_measuring_changes_nothing_global_and_gives_the_line_of_the_page(name):
     check_measured(name)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long  # one process, half a minute
 ROOT = Path(__file__).resolve().parents[1]
 
 SOURCE = '''

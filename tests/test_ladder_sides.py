@@ -146,7 +146,7 @@ def _with_rate(rate):
     return _changed(TrainSpec(), learning_rate=rate)
 
 
-QUICK = [("sgd", "linear"), ("momentum", "sigmoid"), ("nesterov", "tanh"), ("adam", "relu")]
+QUICK = [("momentum", "sigmoid"), ("adam", "relu")]
 EVERY = [(optimizer, activation) for optimizer in OPTIMIZERS for activation in ("relu", "sigmoid", "tanh", "linear")]
 
 
@@ -224,7 +224,7 @@ def test_adam_of_tensorflow_1_computes_one_minus_beta_in_the_nets_dtype(dtype, s
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "sgd --momentum 0.9", "sgd --momentum 0.9 --nesterov"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd --momentum 0.9 --nesterov"])
 def test_the_command_says_round_off_on_the_digits(tmp_path, optimizer):
     options = f"--epochs 2 --sides numpy,tf1,tf2,tf2-graph,graph,keras --dtype float64 --optimizer {optimizer}"
     done = subprocess.run(

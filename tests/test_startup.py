@@ -113,6 +113,7 @@ def test_keras_can_be_had_afterwards_by_every_door(low_first):
     assert low_first["same"]
 
 
+@pytest.mark.long
 def test_training_has_the_same_bits_before_and_after_keras_is_loaded(low_first, high_first):
     assert low_first["before"] == low_first["after"]
     assert low_first["before"] == high_first["low"]
@@ -124,6 +125,7 @@ def test_the_high_level_wing_has_the_same_bits_in_either_order(low_first, high_f
     assert high_first["high"] == low_first["high"] == low_first["before"]
 
 
+@pytest.mark.long
 def test_keras_first_stays_as_it_is(tmp_path):
     source = """
         import keras

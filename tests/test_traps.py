@@ -99,7 +99,7 @@ MEASURED = [one.name for one in catalogue() if one.kind not in ELSEWHERE]
 
 
 @pytest.mark.parametrize(
-    "name", [*MEASURED[::3], *(pytest.param(name, marks=pytest.mark.long) for name in MEASURED if name not in MEASURED[::3])]
+    "name", [*MEASURED[::8], *(pytest.param(name, marks=pytest.mark.long) for name in MEASURED if name not in MEASURED[::8])]
 )
 def test_measuring_changes_nothing_global_and_gives_the_line_of_the_page(name):
     check_measured(name)

@@ -10,13 +10,13 @@ from shared import ModelSpec, TrainSpec
 from shared.records import EpochRecord, StepRecord
 
 FORMS = [
-    (lowlevel.Trainer, "eager", False),
+    pytest.param(lowlevel.Trainer, "eager", False, marks=pytest.mark.long),
     (lowlevel.Trainer, "graph", False),
     pytest.param(lowlevel.Trainer, "graph", True, marks=pytest.mark.long),
-    (lowlevel.Trainer, "epoch", False),
+    pytest.param(lowlevel.Trainer, "epoch", False, marks=pytest.mark.long),
     (lowlevel.Trainer, "epoch", True),
     pytest.param(highlevel.Trainer, "eager", False, marks=pytest.mark.long),
-    (highlevel.Trainer, "graph", False),
+    pytest.param(highlevel.Trainer, "graph", False, marks=pytest.mark.long),
     pytest.param(highlevel.Trainer, "graph", True, marks=pytest.mark.long),
     (highlevel.Trainer, "epoch", False),
     pytest.param(highlevel.Trainer, "epoch", True, marks=pytest.mark.long),
