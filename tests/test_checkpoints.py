@@ -137,7 +137,7 @@ def test_every_optimiser_goes_on_in_the_other_wing(case, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("case", "wing"), zip(GROWN, cycle(WINGS)), ids=str)  # in turn; the other wing finishes some
+@pytest.mark.parametrize(("case", "wing"), [*zip(GROWN, cycle(WINGS))], ids=str)  # in turn; the other wing finishes some
 def test_every_step_of_all_cases(case, wing, tmp_path):
     resume_everywhere(wing, case, tmp_path)
 
