@@ -120,14 +120,13 @@ LONG = [
 
 @dataclass(frozen=True)
 class Grown:
-    """A net and a training written out, with the options of ``fit``; ``xla``: compared under XLA too."""
+    """A net and a training written out, with the options of ``fit``."""
 
     name: str
     layers: tuple
     settings: dict[str, Any]
     dtype: str = "float32"
     options: dict[str, Any] = field(default_factory=dict)
-    xla: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -171,7 +170,7 @@ PIECES = PiecewiseConstantDecaySpec(boundaries=(5, 12), values=(0.05, 0.01, 0.00
 WEIGHTS = np.linspace(0.0, 2.0, ROWS)
 
 GROWN = [
-    Grown("batch-normalisation", NORMALISED, {"optimizer": "adam", "learning_rate": 0.01}, xla=True),
+    Grown("batch-normalisation", NORMALISED, {"optimizer": "adam", "learning_rate": 0.01}),
     Grown("dropout", DROPPED, {"optimizer": "sgd", "learning_rate": 0.02, "momentum": 0.9}),
     Grown(
         "everything-rmsprop",

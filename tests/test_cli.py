@@ -403,6 +403,7 @@ def test_require_sets_the_status_and_xla_differs_by_rounding_at_most(folder):
     assert_self_contained((folder / "xla.html").read_text(encoding="utf-8"))
 
 
+@pytest.mark.long
 def test_names_from_outside_are_escaped_and_nan_is_told(folder):
     # One process for what needs no process of its own: a page with hostile names, and a training that ends in NaN.
     source = """

@@ -221,7 +221,11 @@ class WrongEvaluation(lowlevel.Trainer):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "place"), [(WrongPrediction, ("prediction", "logits")), (WrongEvaluation, ("evaluation", "val_loss"))]
+    ("wrong", "place"),
+    [
+        pytest.param(WrongPrediction, ("prediction", "logits"), marks=pytest.mark.long),
+        (WrongEvaluation, ("evaluation", "val_loss")),
+    ],
 )
 def test_wrong_evaluation_and_prediction(wrong, place):
     from shared.data import Dataset
@@ -245,6 +249,7 @@ def test_nan_on_both_sides_is_no_pass(sides):
     assert '"inf"' in report.to_json()
 
 
+@pytest.mark.long
 def test_round_off_is_told_from_a_defect():
     """XLA rounds differently and is round-off; epsilon of 3e-7 for 1e-7 is as small at first, and is not."""
     x, y, *_ = small_data(200)

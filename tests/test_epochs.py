@@ -13,7 +13,7 @@ from shared import Checkpoints, InputError, ModelSpec, TrainSpec
 
 SOME = [QUICK[0], *GROWN[::3]]
 XLA = {"plain": False, "xla": True}
-FEW = [QUICK[0], GROWN[0]]  # XLA takes seconds to compile each
+FEW = [QUICK[0]]  # XLA takes seconds to compile each
 
 
 def trained(case, execution: str, xla: bool) -> list[bytes]:
@@ -121,7 +121,7 @@ def test_a_second_fit_goes_on_without_a_trace(data):
 # --------------------------------------------------------------------------------------------------------------- arithmetic
 
 
-@pytest.mark.parametrize("model", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("model", [SMALL, pytest.param(LARGE, marks=pytest.mark.long)], ids=["small", "large"])
 def test_by_default_the_wings_are_equal(model, data, tmp_path):
     """Below and above the size from which on XLA compiles; three epochs are a prefix of nine; files say how they were trained."""
     x, y, x_test, y_test = data
@@ -140,6 +140,7 @@ def test_by_default_the_wings_are_equal(model, data, tmp_path):
             assert wing.load_model(tmp_path / name).jit_compile is (model is LARGE)
 
 
+@pytest.mark.long
 def test_a_file_says_whether_xla_compiled(tmp_path, data):
     """Also where the rule would say otherwise, so that a training goes on in the same arithmetic."""
     x, y, *_ = data

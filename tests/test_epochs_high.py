@@ -70,9 +70,8 @@ def test_one_call_an_epoch_equals_a_step_at_a_time(case):
     forms_agree(case, xla=False)
 
 
-@pytest.mark.parametrize(
-    "case", [QUICK[0], *(pytest.param(one, marks=pytest.mark.long) for one in (*QUICK[3::3], *GROWN))], ids=str
-)
+@pytest.mark.long
+@pytest.mark.parametrize("case", [*QUICK[::3], *GROWN], ids=str)
 def test_one_call_an_epoch_equals_a_step_at_a_time_under_xla(case, elsewhere):
     elsewhere.submit(forms_agree, case, True).result(timeout=300)
 
@@ -353,7 +352,7 @@ def test_the_net_is_whole_again_after_an_error():
 # ------------------------------------------------------------------------------------------------------------- predictions
 
 
-@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("xla", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_predictions_have_the_bits_of_the_other_wing_and_of_keras(xla):
     """One row, some, and more than a batch; and after a training those of the new weights."""
     x, y, *_ = small_data()

@@ -144,12 +144,14 @@ def test_batch_size_known():
         assert found == pytest.approx(np.reshape(rows, x.shape), abs=1e-6)
 
 
+@pytest.mark.long
 def test_determinism_changes_numbers():
     found = numbers("determinism-changes-numbers")
     assert 0 == found["right repeated"] < found["wrong difference"] < 1e-4
     assert (found["right XLA"], found["wrong XLA"]) == (1, 0)
 
 
+@pytest.mark.long
 def test_onednn_changes_numbers():
     found = numbers("onednn-changes-numbers")
     assert 0 == found["right difference"] < found["wrong difference"] < 1e-4
@@ -275,6 +277,7 @@ def test_callback_skips_steps():
     assert found["difference"] == 0
 
 
+@pytest.mark.long
 def test_backup_within_epoch():
     """Broken off after 52 steps and last saved after 48, it goes on at the beginning of the second epoch: 48 + 32 steps."""
     found = numbers("backup-within-epoch")
@@ -364,6 +367,7 @@ def test_tensorboard_missing():
 # ----------------------------------------------------------------------------------------------------------- processes
 
 
+@pytest.mark.long
 def test_fork_hangs():
     found = numbers("fork-hangs")
     assert (found["wrong answered"], found["right answered"]) == (0, 1)

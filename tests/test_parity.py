@@ -36,7 +36,7 @@ def test_every_form_equals_fit(case):
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=() if case in QUICK[::3] else pytest.mark.long) for case in QUICK], ids=str
+    "case", [pytest.param(case, marks=() if case in QUICK[::5] else pytest.mark.long) for case in QUICK], ids=str
 )
 def test_every_form_equals_fit_under_xla(case, elsewhere):
     elsewhere.submit(run, case, "xla").result(timeout=300)
@@ -62,7 +62,8 @@ def test_what_was_added_equals_fit(case):
     identical(case, SIDES["plain"])
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, marks=() if case.xla else pytest.mark.long) for case in GROWN], ids=str)
+@pytest.mark.long
+@pytest.mark.parametrize("case", GROWN, ids=str)
 def test_what_was_added_equals_fit_under_xla(case, elsewhere):
     elsewhere.submit(identical, case, SIDES["xla"]).result(timeout=300)
 

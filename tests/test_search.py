@@ -772,7 +772,9 @@ def test_json_alone_on_standard_output_is_that_of_the_parallel_search(folder, mo
     assert "best of 8 points" in shown.err
 
 
-@pytest.mark.parametrize("moment", ["point", "1"], ids=["while workers start", "while they train"])
+@pytest.mark.parametrize(
+    "moment", [pytest.param("point", id="while workers start"), pytest.param("1", id="while they train", marks=pytest.mark.long)]
+)
 def test_ctrl_c_stops_workers_too_and_is_told_once(folder, moment):
     """As on a terminal, the signal goes to the whole group of processes."""
     command = [sys.executable, "-m", "lockstep", "search", "good.h5", "--points", "3000", "--workers", "2", "--json", "no.json"]

@@ -119,6 +119,7 @@ def test_training_has_the_same_bits_before_and_after_keras_is_loaded(low_first, 
     assert low_first["before"] == high_first["low"]
 
 
+@pytest.mark.long
 def test_the_high_level_wing_has_the_same_bits_in_either_order(low_first, high_first):
     assert high_first["loaded"] > 100
     assert high_first["same"]

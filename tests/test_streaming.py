@@ -113,10 +113,10 @@ def test_every_stored_type_gives_the_bits_of_memory(tmp_path, small, wing, dtype
     ("wing", "options"),
     [
         ("low", {"jit_compile": True}),
-        ("low", {"execution": "graph"}),
+        pytest.param("low", {"execution": "graph"}, marks=pytest.mark.long),
         pytest.param("low", {"execution": "eager"}, marks=pytest.mark.long),
         pytest.param("low", {"execution": "graph", "jit_compile": True}, marks=pytest.mark.long),
-        ("high", {"jit_compile": True}),
+        pytest.param("high", {"jit_compile": True}, marks=pytest.mark.long),
         ("high", {"execution": "epoch"}),
         pytest.param("high", {"execution": "eager"}, marks=pytest.mark.long),
     ],

@@ -413,7 +413,7 @@ def test_half_precision_forward():
     assert one.right(*(tf.constant(value) for value in (x, kernel, bias))).numpy() == pytest.approx(x @ kernel + bias, rel=1e-5)
 
 
-@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("graph", [pytest.param(False, marks=pytest.mark.long), True])
 @pytest.mark.parametrize("kind", [tf.bfloat16, tf.float16])
 def test_half_precision_by_hand_is_reproduced(kind, graph):
     """A loop that shares no code with the replay casts by itself; both halves are then rounded in the same places."""

@@ -81,7 +81,7 @@ def test_records_are_copies(trainer):
     assert (kept[0][0].weights[0] != kept[1][0].weights[0]).any()
 
 
-@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("xla", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_the_whole_epoch_loop_on_the_digits(xla):
     """What ``compare`` sees of the epoch form are steps one by one; the loop that runs unwatched ends in the same bits."""
     from shared import load_digits
