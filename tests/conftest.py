@@ -1,5 +1,6 @@
 """What all tests share: quiet TensorFlow, small random data."""
 
+import gc
 import os
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -15,6 +16,11 @@ from cases import small_data
 def data():
     """45 training rows of 12 columns, 20 test rows, 5 classes."""
     return small_data()
+
+
+def pytest_collection_finish():
+    """What was imported stays: the garbage collector need not look at a million objects again and again."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter):
