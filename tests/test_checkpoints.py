@@ -702,9 +702,7 @@ def test_a_tally_made_on_purpose_is_passed_over(name, apart, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "sides", ["epoch,keras", "tf1,tf2,tf2-graph,eager,numpy", "graph-xla,epoch-xla,keras-xla", "epoch-xla,epoch"]
-)
+@pytest.mark.parametrize("sides", ["epoch,keras", "tf1,tf2,tf2-graph,eager,numpy", "epoch-xla,epoch"])
 def test_a_comparison_of_other_sides_goes_on(sides, tmp_path):
     expected = compared(sides)
     compared(sides, checkpoint=Checkpoints(tmp_path / "all", every=1, keep=99))

@@ -23,7 +23,7 @@ from shared.spec import (
 SIDES = {"plain": ("graph", "epoch", "keras"), "xla": ("graph-xla", "epoch-xla", "keras-xla")}
 # Compiled as a loop, XLA may add up the running loss in another way (docs/parity.md): the figure, and nothing that trains.
 BESIDE = {"epoch-xla": {("running metric", "loss"), ("epoch loss", "loss")}}
-HOW_MANY = 40  # drawn; some of them come twice
+HOW_MANY = {"plain": 30, "xla": 10}  # different ones; a third more are drawn, since some come twice
 PENALTIES = [None, None, L1L2Spec(l1=0.01), L1L2Spec(l2=0.02), L1L2Spec(l1=0.01, l2=0.02)]
 
 
@@ -56,8 +56,8 @@ def combinations(draw) -> Grown:
     smoothing = draw(st.sampled_from([0.0, 0.1])) if loss in ("categorical_crossentropy", "binary_crossentropy") else 0.0
     train = RULES[rule] | AROUND[around] | {"loss": loss, "label_smoothing": smoothing, "epochs": 3}
     dtype = draw(st.sampled_from(DTYPES))
-    # One row's gradient, scaled by 2^15, does not fit into float16: the step is left out, and NaN on both sides proves nothing.
-    train["batch_size"] = draw(st.sampled_from([10, 64] if dtype == "mixed_float16" else [1, 7, 10, 64]))
+    # The gradient of one row, or of three, scaled by 2^15, may not fit into float16: infinity on both sides proves nothing.
+    train["batch_size"] = draw(st.sampled_from([12, 64] if dtype == "mixed_float16" else [1, 7, 10, 64]))
     return Grown(f"{rule}-{around}", tuple(layers), train, dtype)
 
 
@@ -68,7 +68,7 @@ def test_random_combinations_equal_fit(arithmetic):
 
     # Found once, a failing combination is written out whole: to shrink it would cost minutes.
     @settings(
-        max_examples=HOW_MANY,
+        max_examples=HOW_MANY[arithmetic] * 4 // 3,
         derandomize=True,
         database=None,
         deadline=None,
@@ -90,4 +90,4 @@ def test_random_combinations_equal_fit(arithmetic):
 
     compare()
     print(f"{len(tried)} combinations, {arithmetic}")
-    assert len(tried) >= 30
+    assert len(tried) >= HOW_MANY[arithmetic]
