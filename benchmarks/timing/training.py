@@ -11,7 +11,7 @@ def measure(name: str, rounds: int, quick: bool) -> dict:
     """Figures of one job. Contenders that are missing or that refuse are named with the reason."""
     job = job_of(name, quick)
     x, y = job.data
-    target, least = (0.05, 2) if quick else (0.8, 2 if name == "large" else 5)
+    target, least = (0.05, 2) if quick else (0.8, 5)
     runners: dict[str, Runner] = {}
     left_out: dict[str, str] = {}
     for key, contender in CONTENDERS.items():
@@ -23,7 +23,7 @@ def measure(name: str, rounds: int, quick: bool) -> dict:
         except Exception as error:  # the others are measured all the same, and the page says why this one was not
             left_out[key] = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
         print(f"  {contender.label}: {left_out.get(key) or runners[key].long} {'' if key in left_out else 'epochs'}", flush=True)
-    in_turn(list(runners.values()), min(rounds, 3) if name == "large" else rounds)
+    in_turn(list(runners.values()), rounds)
     found = {
         key: {
             "epochs": [one.short, one.long],
