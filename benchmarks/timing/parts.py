@@ -25,7 +25,7 @@ def _part(module: str, function: str, *first: str) -> Measure:
 PARTS: dict[str, tuple[Measure, int]] = {  # seconds at 5 rounds
     "jobs.digits": (_part("training", "measure", "digits"), 200),
     "jobs.signs": (_part("training", "measure", "signs"), 220),
-    "jobs.large": (_part("training", "measure", "large"), 780),
+    "jobs.large": (_part("training", "measure", "large"), 1050),
     "limit": (_part("limit", "measure"), 60),
     "profile": (_part("profile", "measure"), 60),
     "rule": (_part("rule", "measure"), 60),
