@@ -761,11 +761,13 @@ def test_search_in_a_pipe_writes_plain_lines_and_its_files(folder):
 @pytest.mark.long
 def test_json_alone_on_standard_output_is_that_of_the_parallel_search(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    arguments = ["search", "good.h5", "--points", "4", "--fine", "--epochs", "1", "--space", "good.json", "--wing", "high"]
-    assert main([*arguments, "--json", "-"]) == 0
+    arguments = ["search", "good.h5", "--points", "4", "--fine", "--epochs", "1", "--space", "good.json"]
+    assert main([*arguments, "--workers", "2", "--json", "parallel.json"]) == 0
+    capsys.readouterr()
+    assert main([*arguments, "--wing", "high", "--json", "-"]) == 0
     shown = capsys.readouterr()
     document = json.loads(shown.out)
-    other = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+    other = json.loads((folder / "parallel.json").read_text(encoding="utf-8"))
     for name in ("wing", "workers", "seconds"):
         assert document.pop(name) != other.pop(name)
     assert document == other
