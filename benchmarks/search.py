@@ -33,8 +33,8 @@ def main() -> None:
     """Print the table."""
     epochs, rounds = (int(given) for given in (*sys.argv[1:3], *("5", "3")[len(sys.argv) - 1 :]))
     digits = load_digits()
-    workers = f"{'wing':<6}{'serial, s':>12}{'2 workers, s':>14}{'ratio':>8}{'least':>8}{'most':>8}{'first, s':>10}"
-    print(f"{workers}{'XLA, s':>9}{'ratio':>8}  bits and winner")
+    header = f"{'wing':<6}{'serial, s':>12}{'2 workers, s':>14}{'ratio':>8}{'least':>8}{'most':>8}{'first, s':>10}"
+    print(f"{header}{'XLA, s':>9}{'ratio':>8}  bits and winner")
     for wing in ("low", "high"):
         lockstep.search(COURSE, digits, points=1, wing=wing, epochs=1)  # imports
         seconds, curves, winners, xla = {1: [], 2: []}, [], set(), []

@@ -311,6 +311,15 @@ def test_a_points_score_is_that_of_its_own_specs_trained_alone(found, rows):
     assert (point.train.epochs, point.train.seed) == (2, 3)
 
 
+@pytest.mark.parametrize("wing", ["low", "high"])
+def test_no_net_of_a_search_is_compiled(rows, wing):
+    space = {"layers": [1], "units": [300]}
+    (point,) = lockstep.search(space, rows, points=1, epochs=1, wing=wing).points
+    assert point.model.parameters > 5000
+    assert WINGS[wing].Trainer(point.model, point.train).jit_compile  # by the rule of a Trainer it is
+    assert point.history.jit_compile is False
+
+
 def test_S1_02_the_second_stage_lies_inside_the_first_around_the_best_and_is_denser(found):
     result = found["low"]
     first, second = (dict(space.settings) for space in result.spaces)
@@ -609,11 +618,18 @@ GROWING = """
 
     import lockstep
 
+    def grown():
+        import os, sys
+
+        open(f"worker-{os.getpid()}", "a").close()
+        sys.kept = [*getattr(sys, "kept", []), bytearray(b"x" * 200_000_000)]
+        return "low"
+
     class Growing(str):
         \"\"\"A wing's name. Who receives it keeps 200 MB each time; a worker that has grown by 300 is replaced.\"\"\"
 
         def __reduce__(self):
-            return eval, ("__import__('sys').__dict__.setdefault('kept', []).append(bytearray(b'x' * 200_000_000)) or 'low'",)
+            return grown, ()
 
     warnings.simplefilter("error")
     y = np.arange(4000) % 4
@@ -630,6 +646,7 @@ def test_workers_that_are_replaced_end_no_search(tmp_path):
     serial, parallel = child(tmp_path, GROWING)
     assert parallel == serial
     assert len(serial) == 8
+    assert len(list(tmp_path.glob("worker-*"))) > 2  # two at a time, and others in their place
 
 
 # ------------------------------------------------------------------------------------------------------------ the command
