@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-__all__ = ["whole"]
+__all__ = ["blocks", "whole"]
 
 _CHUNK = 2**24  # bytes of rows that are put in order at a time: one gather costs less than one a batch, all rows need memory
 
@@ -43,25 +43,9 @@ def whole(
     >>> len(history.history["loss"]), int(net.optimizer.iterations)
     (3, 9)
     """
-    getattr(network, f"make_{kind}_function")(force=True)
-    own, spec = getattr(network, f"{kind}_function"), tf.TensorSpec((examples,), tf.int64)
-    xla, (full, rest) = bool(network.jit_compile), divmod(examples, batch_size)
-
-    def step(*rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        # The number of rows stays open, as in `fit`: TensorFlow would turn the division by a known one into a product.
-        rows = tuple(tf.ensure_shape(part, [None, *part.shape[1:]]) for part in rows)
-        return getattr(network, f"{kind}_step")(rows)
-
-    def steps(count: tf.Tensor, *rows: tf.Tensor) -> None:
-        """So many full batches of rows that stand in order; XLA compiles for a known number of rows."""
-
-        def batch(part: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
-            others = part.shape[1:]
-            return tf.slice(part, [at * batch_size] + [0] * len(others), [batch_size, *others])
-
-        _times(count, lambda at: step(*(batch(part, at) for part in rows)))
-
-    one, many = (tf.function(part, jit_compile=True, autograph=False) if xla else part for part in (step, steps))
+    own, spec = _own(network, kind), tf.TensorSpec((examples,), tf.int64)
+    one, many = _programs(network, batch_size, kind)
+    full, rest = divmod(examples, batch_size)
 
     def epoch(size: tf.Tensor, order: tf.Tensor, *rows: tf.Tensor) -> dict[str, tf.Tensor]:
         bytes_of_batch = batch_size * sum(part.dtype.size * tf.TensorShape(part.shape[1:]).num_elements() for part in rows)
@@ -75,12 +59,9 @@ def whole(
 
         def chunk(at: tf.Tensor) -> None:
             """A chunk step by step, the partial batch among them."""
-            here = order[at * span : (at + 1) * span]
-            ready = _in_order(rows, here)
-            count = (tf.size(here) + size - 1) // size
-            _times(count, lambda at: one(*(part[at * size : (at + 1) * size] for part in ready)))
+            _one_by_one(one, size, _in_order(rows, order[at * span : (at + 1) * span]))
 
-        if xla and full and not apart:
+        if network.jit_compile and full and not apart:
             filled = tf.pad(order[: full * batch_size], [[0, -full % length * batch_size]])
             _times(-(-full // length), program)
             if rest:
@@ -97,6 +78,87 @@ def whole(
         return compiled(size, iterator.get_next(), *rows)
 
     return function
+
+
+def blocks(
+    network: keras.Model, spec: Sequence[tf.TensorSpec], steps: int, batch_size: int, apart: bool = False
+) -> Callable[[Any], dict[str, tf.Tensor]]:
+    """A train function that takes some batches in a row as one block, for data that do not fit into memory.
+
+    Args:
+        network: built and compiled.
+        spec: what the elements of ``fit``'s pipeline are: x, y and perhaps sample weights, in order, (rows, ...).
+        steps: batches that a block holds at most.
+        batch_size: rows a step; the last step of a block takes what is left.
+        apart: as of ``whole``.
+
+    Returns:
+        a function of the iterator, as ``fit`` calls it. It returns the metrics, float32 (); those of an epoch's last block are
+        those of the epoch.
+    """
+    own = _own(network, "train")
+    one, many = _programs(network, batch_size, "train")
+
+    def block(size: tf.Tensor, *rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        if network.jit_compile and not apart:
+            there, room = tf.shape(rows[0])[0], steps * batch_size
+            full = there // size
+            many(full, *(_filled(part, room) for part in rows))
+            _times(-(-there // size) - full, lambda _: one(*(part[full * size :] for part in rows)))  # a partial batch, or none
+        else:
+            _one_by_one(one, size, rows)
+        return network.get_metrics_result()
+
+    compiled, size = tf.function(block, autograph=False), tf.constant(batch_size)
+
+    def function(iterator: Any) -> dict[str, tf.Tensor]:
+        if getattr(iterator, "element_spec", None) != tuple(spec):
+            return own(iterator)
+        return compiled(size, *iterator.get_next())
+
+    return function
+
+
+def _own(network: keras.Model, kind: str) -> Callable[[Any], Any]:
+    """Keras's function of that kind, made anew."""
+    getattr(network, f"make_{kind}_function")(force=True)
+    return getattr(network, f"{kind}_function")
+
+
+def _programs(network: keras.Model, batch_size: int, kind: str) -> list[Callable[..., Any]]:
+    """What does one step, a function of its rows, and what does ``count`` of them, a function of that and of rows in order.
+
+    Each is a program of XLA where the net is compiled by XLA.
+    """
+
+    def one(*rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        # The number of rows stays open, as in `fit`: TensorFlow would turn the division by a known one into a product.
+        rows = tuple(tf.ensure_shape(part, [None, *part.shape[1:]]) for part in rows)
+        return getattr(network, f"{kind}_step")(rows)
+
+    def many(count: tf.Tensor, *rows: tf.Tensor) -> None:
+        def batch(part: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
+            others = part.shape[1:]  # XLA compiles for a known number of rows
+            return tf.slice(part, [at * batch_size] + [0] * len(others), [batch_size, *others])
+
+        _times(count, lambda at: one(*(batch(part, at) for part in rows)))
+
+    xla = bool(network.jit_compile)
+    return [tf.function(part, jit_compile=True, autograph=False) if xla else part for part in (one, many)]
+
+
+def _one_by_one(one: Callable[..., Any], size: tf.Tensor, rows: Sequence[tf.Tensor]) -> None:
+    """A step for each batch of rows that stand in order, the last of which may be smaller."""
+    count = (tf.shape(rows[0])[0] + size - 1) // size
+    _times(count, lambda at: one(*(part[at * size : (at + 1) * size] for part in rows)))
+
+
+def _filled(part: tf.Tensor, rows: int) -> tf.Tensor:
+    """With zeros behind it, so that there are so many rows: XLA compiles for each number of them."""
+    missing = rows - tf.shape(part)[0]
+    behind = [[0, missing]] + [[0, 0]] * (part.shape.rank - 1)
+    filled = tf.cond(missing > 0, lambda: tf.pad(part, behind), lambda: part)
+    return tf.ensure_shape(filled, [rows, *part.shape[1:]])
 
 
 def _times(count: Any, body: Callable[[tf.Tensor], Any]) -> None:

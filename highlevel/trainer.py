@@ -158,9 +158,10 @@ class Trainer:
 
             # A step that is to be seen must return to Python before the next one begins.
             whole = self.execution == "epoch" and sink is None and not point.step and keeper.by_epochs
-            whole = whole and source is None and not (self._auto and any(map(_looks_at_batches, callbacks)))
+            whole = whole and not (self._auto and any(map(_looks_at_batches, callbacks)))
+            each = 1 if not whole else plan.steps if source is None else source.steps  # steps a call of the train function
             ours = [one for one in callbacks if not _of_keras(one)]
-            keeping = _Keeping(self, history, callbacks, keeper, plan, todo, point, whole)
+            keeping = _Keeping(self, history, callbacks, keeper, plan, todo, point, each)
             hooks = [_Reporter(self, history, ours, sink, given.x_test, keeping), *filter(_of_keras, callbacks), keeping]
             with self._fed(given, source, plan, todo, point, whole) as fed:
                 self.engine.fit(
@@ -187,10 +188,13 @@ class Trainer:
     ) -> Iterator[dict[str, Any]]:
         """What ``fit`` is fed with; for as long as the block runs, the net has functions that take it."""
         tests = [part for part in (given.x_test, given.y_test) if part is not None]
-        fed: dict[str, Any] = {"steps_per_epoch": 1 if whole else plan.steps}
+        fed: dict[str, Any] = {"steps_per_epoch": plan.steps if not whole else 1 if source is None else source.count}
         own = {}  # Keras's functions, as far as others take their place
         try:
-            if whole:
+            if whole and source is not None:
+                fed["x"], own["train_function"] = _blocks(source, todo), self.network.train_function
+                self.network.train_function = self._by_blocks(source, fed["x"].element_spec)
+            elif whole:
                 fed["x"], own["train_function"] = _orders(plan, todo), self.network.train_function
                 parts = [part for part in (given.x, given.y, given.weights) if part is not None]
                 self.network.train_function = self._at_once("train", plan.batch_size, *parts)
@@ -216,11 +220,22 @@ class Trainer:
         """The function of the net that runs all batches of such rows in one call."""
         key = (kind, batch_size, len(parts[0]))
         if key not in self._whole:
-            # Where a program takes the rows out by itself, XLA computes the product with a single column otherwise.
-            units = [layer.units for layer in self.model.layers if isinstance(layer, DenseSpec)]
-            apart = kind == "test" or units[:1] == [1]
+            apart = kind == "test" or self._column
             self._whole[key] = epochs.whole(self.network, len(parts[0]), batch_size, kind, apart)
         return partial(self._whole[key], [tf.constant(part) for part in parts])
+
+    def _by_blocks(self, source: Blocks, spec: tuple[tf.TensorSpec, ...]) -> Callable[[Any], dict[str, tf.Tensor]]:
+        """The train function of the net that runs all batches of a block in one call."""
+        key = ("blocks", source.plan.batch_size, source.steps, spec)
+        if key not in self._whole:
+            self._whole[key] = epochs.blocks(self.network, spec, source.steps, source.plan.batch_size, self._column)
+        return self._whole[key]
+
+    @property
+    def _column(self) -> bool:
+        """Whether the first product is with one column: XLA computes it otherwise where a program takes rows out by itself."""
+        units = [layer.units for layer in self.model.layers if isinstance(layer, DenseSpec)]
+        return units[:1] == [1]
 
     def _carry_on(self, point: Point) -> None:
         """Give the running means what they had added up when the epoch was broken off."""
@@ -413,6 +428,15 @@ def _batches(parts: list[np.ndarray], plan: BatchPlan, epochs: range, begun: int
     return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(epoch).prefetch(tf.data.AUTOTUNE)
 
 
+def _blocks(source: Blocks, epochs: range) -> tf.data.Dataset:
+    """The blocks of the epochs, elements of x, y and perhaps weights."""
+
+    def rows_of(_: tf.Tensor, *rows: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensors(rows)
+
+    return pipeline.blocks(source, epochs).flat_map(rows_of)  # of `map`, Keras would know how many there are: see `_orders`
+
+
 def _streamed(source: Blocks, epochs: range, begun: int) -> tf.data.Dataset:
     """The same batches, cut from blocks of rows that stand in order."""
     size, begun = source.plan.batch_size, epochs.start * source.plan.steps + begun
@@ -540,10 +564,10 @@ class _Keeping(keras.callbacks.Callback):
     ends it, with all that an epoch's end brings, and is taken back there, before ``fit`` asks whether the training is to end.
     """
 
-    def __init__(self, trainer: Trainer, history, callbacks, keeper: Keeper, plan: BatchPlan, todo: range, point: Point, whole):
+    def __init__(self, trainer: Trainer, history, callbacks, keeper: Keeper, plan: BatchPlan, todo: range, point: Point, each):
         super().__init__()
         self.trainer, self.history_, self.callbacks, self.keeper = trainer, history, callbacks, keeper
-        self.plan, self.todo, self.point, self.whole = plan, todo, point, whole
+        self.plan, self.todo, self.point, self.each = plan, todo, point, each
         self.begun, self.cut = 0, False  # steps of this epoch that were done before `fit` began; whether it was ended for that
 
     def on_train_begin(self, logs=None):
@@ -555,7 +579,7 @@ class _Keeping(keras.callbacks.Callback):
             self.trainer._carry_on(self.point)  # `fit` has just reset them
 
     def on_train_batch_end(self, batch, logs=None):
-        step = self.plan.steps if self.whole else self.begun + batch + 1  # Keras counts from 0 in every epoch
+        step = min(self.begun + (batch + 1) * self.each, self.plan.steps)  # Keras counts from 0 in every epoch
         if self.trainer.strategy is None:  # else workers would stop at different steps, and wait for each other
             self.keeper.after_step(step)
         if self.begun and step == self.plan.steps and not self.model.stop_training:

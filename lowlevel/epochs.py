@@ -15,7 +15,7 @@ from lowlevel.carried.cells import Cell, stand_in
 from lowlevel.carried.packing import Packed
 from shared.spec import BatchNormalizationSpec, DenseSpec
 
-__all__ = ["whole"]
+__all__ = ["steps", "whole"]
 
 _PACKED = 2**16  # parameters at most that are packed: to take more of them apart costs more than the packing saves
 _COPIED = (network.Network, layers.Dense, layers.BatchNormalization, layers.Dropout, optimizers.Optimizer, metrics.Mean)
@@ -66,6 +66,33 @@ def whole(trainer: Any, examples: int) -> Callable[..., tuple[tf.Tensor, tf.Tens
     return epochs
 
 
+def steps(trainer: Any) -> Callable[..., None]:
+    """What trains on some batches of rows that stand in order already, to be compiled.
+
+    Returns:
+        a function of ``first`` and ``last``, the number of the first batch and the one after the last, int32 (); ``size``, the
+        rows of each, int32 (); and of x, y and perhaps weights, (rows, ...). It changes the trainer's variables.
+    """
+    state = _Carried(trainer, packed=_packs(trainer, rest=0))
+
+    def some(first: tf.Tensor, last: tf.Tensor, size: tf.Tensor, *rows: tf.Tensor) -> None:
+        size = trainer.train.batch_size if trainer.jit_compile else size
+
+        def batch_of(part: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+            others = part.shape[1:]
+            return tf.ensure_shape(tf.slice(part, [number * size] + [0] * len(others), [size, *others]), [None, *others])
+
+        def body(number: tf.Tensor) -> tuple[tf.Tensor]:
+            state.trainer._step(*(batch_of(part, number) for part in rows))
+            return (number + 1,)
+
+        state.read()
+        state.loop(lambda number: number < last, body, (first,))
+        state.write()
+
+    return some
+
+
 def _packs(trainer: Any, rest: int) -> bool:
     """Whether all weights go into one vector: they are few, and what is done with one number hangs on no other.
 
@@ -97,7 +124,7 @@ class _Carried:
         train, model = trainer.train, trainer.model
         if train.gradient_accumulation_steps or train.ema_overwrite_frequency or model.dtype == "mixed_float16":
             return
-        if trainer.execution == "fused":
+        if trainer.execution == "fused" or trainer._watch is not None:
             return
         cells = {variable.ref(): Cell(variable) for group in storage.variables(trainer) for variable in group}
         self.trainer = stand_in(trainer, cells, (type(trainer), *_COPIED))

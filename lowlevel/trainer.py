@@ -311,20 +311,6 @@ class Trainer:
             self._function("step", *rows)(*(part[steps * size :] for part in rows))
             yield full + 1, rest
 
-    def _steps(self, first: tf.Tensor, last: tf.Tensor, size: tf.Tensor, *rows: tf.Tensor) -> tuple[tf.Tensor]:
-        """Batches ``first`` to ``last - 1``, of ``size`` rows each, of rows that stand in order: one loop inside TensorFlow."""
-
-        def batch_of(part: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-            others = part.shape[1:]
-            rows = self.train.batch_size if self.jit_compile else size  # XLA compiles for a known number of rows
-            return tf.ensure_shape(tf.slice(part, [step * rows] + [0] * len(others), [rows, *others]), [None, *others])
-
-        def body(step: tf.Tensor) -> tuple[tf.Tensor]:
-            self._step(*(batch_of(part, step) for part in rows))
-            return (step + 1,)
-
-        return tf.while_loop(lambda step: step < last, body, (first,), parallel_iterations=1)
-
     def _function(self, name: str, *rows: tf.Tensor):
         """The method ``_name``, as the trainer's form asks: itself, or compiled."""
         return getattr(self, f"_{name}") if self.execution == "eager" else self._graph(name, *rows)
@@ -338,7 +324,8 @@ class Trainer:
             counts = [tf.TensorSpec((), tf.int32)] * {"steps": 3, "whole": 2}.get(name, 0)
             orders = [tf.TensorSpec((None, examples), tf.int64)] if name == "whole" else []
             signature = counts + orders + [tf.TensorSpec((examples, *part.shape[1:]), part.dtype) for part in rows]
-            method = epochs.whole(self, len(rows[0])) if name == "whole" else getattr(self, f"_{name}")
+            loops = {"whole": lambda: epochs.whole(self, len(rows[0])), "steps": lambda: epochs.steps(self)}
+            method = loops[name]() if name in loops else getattr(self, f"_{name}")
             self._compiled[key] = tf.function(
                 method if self.strategy is None or name == "logits" else self._on_replicas(method),
                 input_signature=signature,

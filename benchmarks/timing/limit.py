@@ -1,5 +1,6 @@
 """Part ``limit``: the least that a step can cost. Every matrix product of the step at the job's shapes, and one fused pass of
-Adam over the parameters, each timed by itself by several libraries; the best of each is taken, and they are added up.
+Adam over the parameters, each timed by itself by several libraries; the best of each is taken, and they are added up. So are
+those that XLA makes, which whatever has the bits of a compiled ``fit`` must use.
 """
 
 import time
@@ -70,6 +71,17 @@ def _in_graph(work: Callable[[], Any] | None) -> Callable[[int], object]:
     return lambda count: function(tf.constant(count))[1].numpy()
 
 
+def _in_xla(step: Callable[..., tuple], state: tuple) -> Callable[[int], object]:
+    """n times inside of a loop that XLA compiles. A step changes the state, so that nothing can be done once, before the loop."""
+    import tensorflow as tf
+
+    def loop(count, *state):
+        return tf.while_loop(lambda at, *_: at < count, lambda at, *now: (at + 1, *step(*now)), (tf.constant(0), *state))[1]
+
+    function = tf.function(loop, jit_compile=True, autograph=False)
+    return lambda count: function(tf.constant(count), *state).numpy()
+
+
 def _by_library(quick: bool, numpy_call, tensors, tf_work, torch_call) -> dict[str, float]:
     """Seconds of one thing, by each library that is installed."""
     found = {} if numpy_call is None else {"NumPy": _seconds(_looped(numpy_call), quick)}
@@ -102,11 +114,19 @@ def product(shape: Shape, left: bool, right: bool, quick: bool) -> dict[str, flo
     # variables, since the product of two constants would be computed once, before the loop
     tensors = tf.Variable(a), tf.Variable(b)
     work = lambda a, b: tf.matmul(a, b, transpose_a=left, transpose_b=right)  # noqa: E731
-    return _by_library(quick, lambda: np.matmul(p, q, out=out), tensors, work, in_torch)
+    found = _by_library(quick, lambda: np.matmul(p, q, out=out), tensors, work, in_torch)
+
+    def touched(made, a, b):
+        return made, a, tf.tensor_scatter_nd_update(b, [[0, 0]], [b[0, 0] + 1e-30 * made[0, 0]])
+
+    state = tuple(tf.constant(part) for part in (out, a, b))
+    bare = _seconds(_in_xla(touched, state), quick)
+    compiled = _seconds(_in_xla(lambda _, a, b: touched(work(a, b), a, b), state), quick) - bare
+    return found | ({"XLA": compiled} if compiled > bare / 10 else {})
 
 
 def update(parameters: int, quick: bool) -> dict[str, float]:
-    """Seconds of one pass of Adam over a vector: TensorFlow's fused kernel, and numba where it is installed."""
+    """Seconds of one pass of Adam over a vector: TensorFlow's fused kernel, XLA from the formula, numba where it is installed."""
     import tensorflow as tf
 
     start = np.full(parameters, 0.1, np.float32)
@@ -120,7 +140,12 @@ def update(parameters: int, quick: bool) -> dict[str, float]:
         with tf.control_dependencies([done]):
             return tf.zeros(())
 
+    def formula(w, m, v, g):
+        m, v = m + (g - m) * 0.1, v + (tf.square(g) - v) * 0.001
+        return w - m * 1e-6 / (tf.sqrt(v) + 1e-7), m, v, g
+
     found = _by_library(quick, None, (w, m, v), adam, None)
+    found["XLA"] = _seconds(_in_xla(formula, (g, g, g, g)), quick)
     if util.find_spec("numba"):
         from timing.peers.by_numba import adam as by_numba
 
