@@ -15,7 +15,7 @@ from lowlevel.carried.cells import Cell, stand_in
 from lowlevel.carried.packing import Packed
 from shared.spec import BatchNormalizationSpec, DenseSpec
 
-__all__ = ["steps", "whole"]
+__all__ = ["blocks", "whole"]
 
 _PACKED = 2**16  # parameters at most that are packed: to take more of them apart costs more than the packing saves
 _COPIED = (network.Network, layers.Dense, layers.BatchNormalization, layers.Dropout, optimizers.Optimizer, metrics.Mean)
@@ -66,16 +66,17 @@ def whole(trainer: Any, examples: int) -> Callable[..., tuple[tf.Tensor, tf.Tens
     return epochs
 
 
-def steps(trainer: Any) -> Callable[..., None]:
-    """What trains on some batches of rows that stand in order already, to be compiled.
+def blocks(trainer: Any) -> Callable[..., list[tf.Tensor]]:
+    """What trains on some batches of a block of rows that stand in order already, to be compiled.
 
     Returns:
         a function of ``first`` and ``last``, the number of the first batch and the one after the last, int32 (); ``size``, the
-        rows of each, int32 (); and of x, y and perhaps weights, (rows, ...). It changes the trainer's variables.
+        rows of each, int32 (); and of x, y and perhaps weights, (rows, ...). It changes the trainer's variables, and returns how
+        many batches are done, [int32 ()].
     """
     state = _Carried(trainer, packed=_packs(trainer, rest=0))
 
-    def some(first: tf.Tensor, last: tf.Tensor, size: tf.Tensor, *rows: tf.Tensor) -> None:
+    def batches(first: tf.Tensor, last: tf.Tensor, size: tf.Tensor, *rows: tf.Tensor) -> list[tf.Tensor]:
         size = trainer.train.batch_size if trainer.jit_compile else size
 
         def batch_of(part: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
@@ -87,10 +88,11 @@ def steps(trainer: Any) -> Callable[..., None]:
             return (number + 1,)
 
         state.read()
-        state.loop(lambda number: number < last, body, (first,))
+        done = state.loop(lambda number: number < last, body, (first,))
         state.write()
+        return done  # a graph that returns nothing is optimised, and so rounded, in another way
 
-    return some
+    return batches
 
 
 def _packs(trainer: Any, rest: int) -> bool:

@@ -302,7 +302,7 @@ class Trainer:
         while step < full:
             if self.execution in ("epoch", FUSED) and not (self.jit_compile and self._column):
                 first, step = step, min(reach(step), full)
-                self._function("steps", *rows)(*map(tf.constant, (first - start, step - start, size)), *rows)
+                self._function("block", *rows)(*map(tf.constant, (first - start, step - start, size)), *rows)
             else:
                 self._function("step", *rows)(*(part[(step - start) * size : (step - start + 1) * size] for part in rows))
                 step += 1
@@ -321,10 +321,10 @@ class Trainer:
         key = (name, self._watch is not None, *((part.dtype, examples, *part.shape[1:]) for part in rows))
         if key not in self._compiled:
             # The number of rows stays open, as in `fit`: TensorFlow would turn the division by a known one into a product.
-            counts = [tf.TensorSpec((), tf.int32)] * {"steps": 3, "whole": 2}.get(name, 0)
+            counts = [tf.TensorSpec((), tf.int32)] * {"block": 3, "whole": 2}.get(name, 0)
             orders = [tf.TensorSpec((None, examples), tf.int64)] if name == "whole" else []
             signature = counts + orders + [tf.TensorSpec((examples, *part.shape[1:]), part.dtype) for part in rows]
-            loops = {"whole": lambda: epochs.whole(self, len(rows[0])), "steps": lambda: epochs.steps(self)}
+            loops = {"whole": lambda: epochs.whole(self, len(rows[0])), "block": lambda: epochs.blocks(self)}
             method = loops[name]() if name in loops else getattr(self, f"_{name}")
             self._compiled[key] = tf.function(
                 method if self.strategy is None or name == "logits" else self._on_replicas(method),

@@ -51,7 +51,7 @@ def test_a_slope_is_the_time_of_an_epoch_and_nothing_else(timing):
     assert runner.slopes == [0.125] * 3
     assert runner.fixed == [0.25] * 3
     assert runner.compiling == 5.0
-    assert clock.fits[-6:] == [1, 8] * 3
+    assert clock.fits[-9:] == [1, 1, 8] * 3  # the first of a turn is not counted
 
 
 def test_a_clock_that_says_nonsense_makes_no_endless_training(timing):
@@ -63,7 +63,7 @@ def test_a_clock_that_says_nonsense_makes_no_endless_training(timing):
 
 def test_a_disturbed_round_is_measured_again(timing):
     slopes = timing("slopes")
-    clock, disturbances = Clock(0.0, 0.0, 1.0), iter([9.0])
+    clock, disturbances = Clock(0.0, 0.0, 1.0), iter([0.0, 9.0])
 
     def fit(epochs):
         clock.fit(epochs)
@@ -72,7 +72,19 @@ def test_a_disturbed_round_is_measured_again(timing):
     runner = slopes.Runner(fit, 1, 3)
     slopes.once(runner, clock)
     assert runner.slopes == [1.0]
-    assert clock.fits == [1, 3, 1, 3]
+    assert clock.fits == [1, 1, 3, 1, 3]
+
+
+def test_what_the_first_training_of_a_turn_costs_more_is_in_no_slope(timing):
+    clock, runner = Clock(0.0, 0.0, 1.0), timing("slopes").Runner(None, 1, 3)
+
+    def fit(epochs):
+        clock.fit(epochs)
+        clock.now += 0.5 if len(clock.fits) == 1 else 0.0
+
+    runner.fit = fit
+    timing("slopes").once(runner, clock)
+    assert (runner.slopes, runner.fixed) == ([1.0], [0.0])
 
 
 def test_long_trainings_are_multiples_of_short_ones(timing):
@@ -94,7 +106,7 @@ def test_contenders_run_in_turn(timing):
         return slopes.Runner(fit, 1, 2)
 
     slopes.in_turn([contender("A"), contender("B")], 2, clock)
-    assert seen == [("A", 1), ("A", 2), ("B", 1), ("B", 2)] * 2
+    assert seen == [("A", 1), ("A", 1), ("A", 2), ("B", 1), ("B", 1), ("B", 2)] * 2
 
 
 def test_ratios_are_of_the_same_round(timing):
@@ -193,11 +205,11 @@ def made_up(timing) -> dict:
         return {**shape, "contenders": runs, "left out": {"numba": "not installed"}}
 
     products = timing("limit").products
-    both = {"NumPy": 2e-6, "TensorFlow": 1e-6}
+    both = {"NumPy": 2e-6, "TensorFlow": 1e-6, "XLA": 4e-6}
     limit = {
         name: [
             *({"name": what, "shape": list(shape), "seconds": both} for what, shape, *_ in products(job)),
-            {"name": "Adam", "shape": [job.parameters], "seconds": {"TensorFlow": 3e-6}},
+            {"name": "Adam", "shape": [job.parameters], "seconds": {"TensorFlow": 3e-6, "XLA": 5e-6}},
         ]
         for name, job in jobs.items()
     }
@@ -263,6 +275,7 @@ def test_page_says_what_the_figures_say(timing, tmp_path):
     assert ("low-level, `auto`", "2.0x", "2.0x to 2.0x", "12.7", "50", "1.5") in rows  # 2 ms by 157 steps
     assert ("Keras `fit`, plain", "1.00x", "1.00x to 1.00x", "25.5", "50", "1.5") in rows
     assert ("**sum**", "**11**", "**11**", "**11**") in rows  # eight products of 1 and Adam's 3
+    assert ("the sum where XLA does all of it", "37", "37", "37") in rows
     assert ("low-level, digits", "10", "15", "2", "2", "2", "9") in rows
     assert ("832", "500", "1,500", "20", "10", "2.0x", "100") in rows  # a second by 10 ms
     assert ("10,285", "500", "1,500", "20", "30", "0.67x", "never") in rows

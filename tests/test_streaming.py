@@ -2,14 +2,17 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 import pytest
+from cases import GROWN
 
 import highlevel
 import lockstep
@@ -77,9 +80,9 @@ def bits(value):
     return value if value is None or isinstance(value, str | int) else (np.asarray(value).dtype.str, np.asarray(value).tobytes())
 
 
-def trained(wing, data, options=None, model=MODEL, **fit):
+def trained(wing, data, options=None, model=MODEL, train=TRAIN, **fit):
     """What a training leaves: its curves, and the bits of weights, slots and trace."""
-    trainer = WINGS[wing].Trainer(model, TRAIN, **(options or {}))
+    trainer = WINGS[wing].Trainer(model, train, **(options or {}))
     history = trainer.fit(data, **fit)
     return history.history, bits(trainer.state()), bits(history.trace), trainer
 
@@ -124,6 +127,16 @@ def test_every_stored_type_gives_the_bits_of_memory(tmp_path, small, wing, dtype
 def test_every_form_gives_the_bits_of_memory(tmp_path, small, wing, options):
     equal(wing, write(tmp_path / "a.h5", arrays("u1")), options, class_weight={0: 0.5, 2: 2.0})
     assert max(small) < ROWS / 2
+
+
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.long)])
+@BOTH
+def test_much_in_one_net_gives_the_bits_of_memory(tmp_path, small, monkeypatch, wing, jit):
+    """Batch normalisation, dropout, penalties, clipping, a schedule, a centred mean square, in float64."""
+    monkeypatch.setattr(shared.blocks, "BLOCK_BYTES", 2 * BLOCK)
+    (case,) = (case for case in GROWN if case.name == "everything-rmsprop")
+    path = write(tmp_path / "a.h5", arrays("f8", columns=case.model.inputs))
+    equal(wing, path, {"jit_compile": jit}, model=case.model, train=replace(case.train, batch_size=7, epochs=2))
 
 
 @BOTH
@@ -176,6 +189,45 @@ def test_a_training_broken_off_goes_on_in_the_same_bits(tmp_path, small, wing, o
     # at an epoch's end
     trained(wing, stream_file(path), epochs=1, checkpoint=tmp_path / "ended")
     again = trained(wing, stream_file(path), checkpoint=tmp_path / "ended", resume=True)
+    assert again[:2] == whole[:2]
+
+
+def test_a_block_is_one_call(tmp_path, small, monkeypatch):
+    """Five an epoch, and in the low-level wing a sixth for the partial batch; Keras's callbacks see a block as a batch."""
+    path, called, seen = write(tmp_path / "a.h5"), [], []
+    function = lowlevel.Trainer._function
+    monkeypatch.setattr(
+        lowlevel.Trainer, "_function", lambda self, name, *rows: called.append(name) or function(self, name, *rows)
+    )
+    lowlevel.Trainer(MODEL, TRAIN).fit(stream_file(path))
+    assert [name for name in called if name != "test"] == (["block"] * 5 + ["step"]) * 2
+
+    class Seeing(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append((batch, int(self.model.optimizer.iterations)))
+
+    trainer = highlevel.Trainer(MODEL, TRAIN, execution="epoch")
+    trainer.fit(stream_file(path), callbacks=[Seeing()])
+    assert seen == [*enumerate([3, 6, 9, 12, 15]), *enumerate([18, 21, 24, 27, 30])]
+    seen.clear()
+    highlevel.Trainer(MODEL, TRAIN).fit(stream_file(path), callbacks=[Seeing()])  # `auto`: somebody looks at batches
+    assert [batch for batch, _ in seen] == [*range(15)] * 2
+
+
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_ctrl_c_within_an_epoch_of_blocks_is_kept_at_the_end_of_one(tmp_path, small, jit):
+    path, options = write(tmp_path / "a.h5"), {"execution": "epoch", "jit_compile": jit}
+    whole = trained("high", load_file(path), options)
+
+    class Interrupted(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.optimizer.iterations) == 21:  # two blocks of the second epoch
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        trained("high", stream_file(path), options, callbacks=[Interrupted()], checkpoint=tmp_path / "kept")
+    assert (tmp_path / "kept" / "checkpoint-00000021.h5").exists()
+    again = trained("high", stream_file(path), options, checkpoint=tmp_path / "kept", resume=True)
     assert again[:2] == whole[:2]
 
 

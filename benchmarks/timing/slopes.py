@@ -65,7 +65,11 @@ def ready(
 
 
 def once(runner: Runner, clock: Clock = time.perf_counter) -> None:
-    """Measure one round of one contender; again, a few times, where the short training was disturbed and took longer."""
+    """Measure one round of one contender; again, a few times, where the short training was disturbed and took longer.
+
+    A training that is not counted goes first: memory that was given back while others had their turn is fetched anew.
+    """
+    runner.fit(runner.short)
     for _ in range(5):
         short, long = (timed(runner.fit, epochs, clock) for epochs in (runner.short, runner.long))
         slope = (long - short) / (runner.long - runner.short)

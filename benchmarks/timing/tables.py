@@ -145,8 +145,8 @@ def least_step(figures: dict, parts: dict) -> str:
         "A step's matrix products and one fused pass of Adam over all parameters, in µs, each timed by itself with its "
         "data in the "
         "caches, the best of the libraries; no training of this kind can be faster than the sum. Compiled trainings have the "
-        "products that XLA makes, since a compiled `fit` has their bits: the last row is their bound. What is too short to be told "
-        "from the loop around it counts as nothing there.",
+        "products that XLA makes, since a compiled `fit` has their bits: the last row is their bound. What is too short to be "
+        "told from the loop around it counts as nothing there.",
         table(heads, rows),
     ]
     slopes = {job: parts[f"jobs.{job}"]["figures"] for job in figures if f"jobs.{job}" in parts}
