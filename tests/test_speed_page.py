@@ -132,6 +132,16 @@ def test_limit_counts_the_products_of_forward_and_backward(timing):
     assert job.parameters == 10575
 
 
+def test_the_limit_is_measured_with_each_library(timing):
+    """Nothing is left out of a loop because it changes nothing: time grows with the rounds, else this would not come to an end."""
+    limit = timing("limit")
+    product = limit.product((64, 300, 200), False, False, quick=True)
+    assert {"NumPy", "TensorFlow", "XLA"} <= set(product)
+    update = limit.update(50_000, quick=True)
+    assert {"TensorFlow", "XLA"} <= set(update)
+    assert all(0 < seconds < 1 for seconds in (*product.values(), *update.values()))
+
+
 def test_a_profile_finds_the_operations_of_a_step(timing):
     """Some of each kind; and a loop, which holds others, is none."""
     profile = timing("profile")
