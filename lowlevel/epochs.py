@@ -31,7 +31,7 @@ def whole(trainer: Any, examples: int) -> Callable[..., tuple[tf.Tensor, tf.Tens
     """
     batch_size = trainer.train.batch_size
     full, rest = divmod(examples, batch_size)
-    state = _Carried(trainer, packed=_packs(trainer, rest))
+    state = _Carried(trainer, _vectors(trainer, rest))
 
     def epochs(count: tf.Tensor, size: tf.Tensor, orders: tf.Tensor, *rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # XLA compiles for a known number of rows. Otherwise it stays open: see ``Trainer._graph``.
@@ -74,7 +74,7 @@ def blocks(trainer: Any) -> Callable[..., list[tf.Tensor]]:
         rows of each, int32 (); and of x, y and perhaps weights, (rows, ...). It changes the trainer's variables, and returns how
         many batches are done, [int32 ()].
     """
-    state = _Carried(trainer, packed=_packs(trainer, rest=0))
+    state = _Carried(trainer, _vectors(trainer, rest=0))
 
     def batches(first: tf.Tensor, last: tf.Tensor, size: tf.Tensor, *rows: tf.Tensor) -> list[tf.Tensor]:
         size = trainer.train.batch_size if trainer.jit_compile else size
@@ -95,33 +95,37 @@ def blocks(trainer: Any) -> Callable[..., list[tf.Tensor]]:
     return batches
 
 
-def _packs(trainer: Any, rest: int) -> bool:
-    """Whether all weights go into one vector: they are few, and what is done with one number hangs on no other.
+def _vectors(trainer: Any, rest: int) -> list[list[int]]:
+    """Which weights share a vector, by their numbers: all where they are few; where they are many, each has its own under XLA.
 
-    Only gradients that are products of matrices or sums over rows are packed: a chain of factors TensorFlow multiplies in another
-    order where the vector stands between them. And what XLA makes of masks, or of products with a vector, it rounds by what
-    stands beside it in the program.
+    None where what is done with one number may hang on others. Only gradients that are products of matrices or sums over rows are
+    packed: a chain of factors TensorFlow multiplies in another order where the vector stands between them. And what XLA makes of
+    masks, or of products with a vector, it rounds by what stands beside it in the program.
     """
     model, train, xla = trainer.model, trainer.train, trainer.jit_compile
     if any(isinstance(part, MethodType) for part in vars(trainer.optimizer).values()):
-        return False  # a rule that somebody has put in another's place may look at more than one number
-    if model.parameters > _PACKED or train.clipnorm is not None or train.global_clipnorm is not None:
-        return False
+        return []  # a rule that somebody has put in another's place may look at more than one number
+    few = model.parameters <= _PACKED
+    if not (few or xla) or train.clipnorm is not None or train.global_clipnorm is not None:
+        return []
     dense = [(layer, inputs) for layer, inputs in model.stack if isinstance(layer, DenseSpec)]
     others = [layer for layer in model.layers if not isinstance(layer, DenseSpec)]
     if any(layer.kernel_regularizer or layer.bias_regularizer for layer, _ in dense):
-        return False
+        return []
+    numbers = range(len(trainer.network.trainable_weights))
     if not xla:
-        return not any(isinstance(layer, BatchNormalizationSpec) for layer in others)
+        return [] if any(isinstance(layer, BatchNormalizationSpec) for layer in others) else [[*numbers]]
     matrices = train.batch_size > 1 and rest != 1 and all(inputs > 1 and layer.units > 1 for layer, inputs in dense)
-    return matrices and not others and model.dtype == model.variable_dtype
+    if others or not matrices or model.dtype != model.variable_dtype:
+        return []
+    return [[*numbers]] if few else [[at] for at in numbers]
 
 
 class _Carried:
     """The state of a trainer, in cells of the stand-in ``trainer``; in variables, of the trainer itself, where a loop cannot
     carry it: where a step branches, or a kernel writes into a variable."""
 
-    def __init__(self, trainer: Any, packed: bool) -> None:
+    def __init__(self, trainer: Any, vectors: list[list[int]]) -> None:
         self.trainer, self.cells, self.packed = trainer, [], None
         train, model = trainer.train, trainer.model
         if train.gradient_accumulation_steps or train.ema_overwrite_frequency or model.dtype == "mixed_float16":
@@ -131,9 +135,9 @@ class _Carried:
         cells = {variable.ref(): Cell(variable) for group in storage.variables(trainer) for variable in group}
         self.trainer = stand_in(trainer, cells, (type(trainer), *_COPIED))
         self.cells = list(cells.values())
-        if packed:
+        if vectors:
             weights, slots = trainer.network.trainable_weights, trainer.optimizer.slots
-            self.packed = self.trainer.optimizer = Packed(self.trainer.optimizer, weights, slots)
+            self.packed = self.trainer.optimizer = Packed(self.trainer.optimizer, weights, slots, vectors)
             in_vectors = {variable.ref() for variable in (*weights, *slots.values())}
             self.cells = [cell for at, cell in cells.items() if at not in in_vectors] + self.packed.cells
 

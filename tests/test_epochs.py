@@ -9,6 +9,7 @@ from cases import GROWN, LONG, QUICK, data_for
 import highlevel
 import lowlevel
 from lockstep import traps
+from lowlevel import epochs
 from shared import Checkpoints, InputError, ModelSpec, TrainSpec
 
 SOME = [QUICK[0], *GROWN[::3]]
@@ -43,6 +44,47 @@ def test_whole_epochs_equal_steps(case):
 )
 def test_whole_epochs_equal_steps_under_xla(case, elsewhere):
     elsewhere.submit(same, case, True).result(timeout=300)
+
+
+WIDE = ModelSpec.mlp(2700, 25, 5)  # 67,655 parameters: more than share a vector
+
+
+def wide_equals_steps_and_fit(options: dict) -> None:
+    """With a vector for each weight, in the bits of a step at a time and of the real ``fit``, compiled as well."""
+    x, y = np.random.default_rng(5).normal(size=(90, WIDE.inputs)).astype(np.float32), np.arange(90) % 5
+    train = TrainSpec(epochs=3, batch_size=20, **options)
+    assert epochs._vectors(lowlevel.Trainer(WIDE, train, jit_compile=True), rest=10) == [[0], [1], [2], [3]]
+    found = []
+    for wing, form in ((lowlevel, "epoch"), (lowlevel, "graph"), (highlevel, "graph")):
+        trainer = wing.Trainer(WIDE, train, execution=form, jit_compile=True)
+        history = trainer.fit((x, y))
+        state = trainer.state()
+        found.append([history.history, *(value.tobytes() for value in (*state.weights, *state.slots))])
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": "adam"},
+        *(
+            pytest.param(options, marks=pytest.mark.long)
+            for options in (
+                {"optimizer": "sgd"},
+                {"optimizer": "sgd", "momentum": 0.9, "nesterov": True},
+                {"optimizer": "adamw", "weight_decay": 0.01},
+                {"optimizer": "rmsprop", "momentum": 0.9, "centered": True},
+                {"optimizer": "adagrad"},
+                {"optimizer": "lion"},
+                {"optimizer": "nadam", "clipvalue": 0.01},
+                {"optimizer": "adam", "use_ema": True},
+            )
+        ),
+    ],
+    ids=lambda options: ",".join(map(str, options.values())),
+)
+def test_large_nets_equal_steps_and_fit_under_xla(options, elsewhere):
+    elsewhere.submit(wide_equals_steps_and_fit, options).result(timeout=300)
 
 
 @pytest.mark.long

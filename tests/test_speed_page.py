@@ -133,7 +133,7 @@ def test_limit_counts_the_products_of_forward_and_backward(timing):
 
 
 def test_the_limit_is_measured_with_each_library(timing):
-    """Nothing is left out of a loop because it changes nothing: time grows with the rounds, else this would not come to an end."""
+    """XLA leaves nothing out of the loops: time grows with their rounds, else this would not come to an end."""
     limit = timing("limit")
     product = limit.product((64, 300, 200), False, False, quick=True)
     assert {"NumPy", "TensorFlow", "XLA"} <= set(product)

@@ -14,19 +14,20 @@ class Cell:
     """In the place of a variable: ``tensor`` is the value that it has at this point of the graph.
 
     Args:
-        variables: the one that it stands for, or several of one dtype, whose numbers it holds in one vector.
+        variables: the one that it stands for, or several of one dtype.
+        vector: whether it holds their numbers in one vector; several always are.
     """
 
-    def __init__(self, *variables: tf.Variable) -> None:
-        self.variables, self.dtype = variables, variables[0].dtype
+    def __init__(self, *variables: tf.Variable, vector: bool = False) -> None:
+        self.variables, self.dtype, self.vector = variables, variables[0].dtype, vector or len(variables) > 1
         self.sizes = [variable.shape.num_elements() for variable in variables]
-        self.shape = variables[0].shape if len(variables) == 1 else tf.TensorShape([sum(self.sizes)])
+        self.shape = tf.TensorShape([sum(self.sizes)]) if self.vector else variables[0].shape
         self.tensor: Any = None
 
     def read(self) -> tf.Tensor:
         """What the variables hold."""
         values = [variable.read_value() for variable in self.variables]
-        return values[0] if len(values) == 1 else pack(values)
+        return pack(values) if self.vector else values[0]
 
     def write(self) -> None:
         """Give the variables the value of the cell."""
@@ -35,10 +36,10 @@ class Cell:
 
     def parts(self) -> list[tf.Tensor]:
         """The values of the variables, each of its own shape."""
-        if len(self.variables) == 1:
+        if not self.vector:
             return [self.tensor]
-        parts = zip(tf.split(self.tensor, self.sizes), self.variables, strict=True)
-        return [tf.reshape(numbers, variable.shape) for numbers, variable in parts]
+        numbers = tf.split(self.tensor, self.sizes) if len(self.sizes) > 1 else [self.tensor]
+        return [tf.reshape(part, variable.shape) for part, variable in zip(numbers, self.variables, strict=True)]
 
     def read_value(self) -> tf.Tensor:
         """As of a variable."""
@@ -70,7 +71,8 @@ for _name in ("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__
 
 def pack(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     """All numbers in one vector, in order."""
-    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
+    vectors = [tf.reshape(tensor, [-1]) for tensor in tensors]
+    return tf.concat(vectors, 0) if len(vectors) > 1 else vectors[0]
 
 
 def sources(weights: Sequence[Any]) -> list[Any]:

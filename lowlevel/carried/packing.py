@@ -1,6 +1,7 @@
-"""All weights of a small net in one vector, and so each slot of its optimiser: the rule then runs once, not once a weight.
+"""Weights as vectors, and so the slots of their optimiser: all of a small net in one, or each by itself.
 
-A rule is elementwise, so this changes no bit; it saves what it costs to begin an operation, which small nets pay for most of all.
+A rule is elementwise, so this changes no bit. In one vector it runs once, not once a weight, and small nets pay most of all for
+what it costs to begin an operation. A vector of its own helps a large kernel under XLA, whose loop over few columns is slow.
 """
 
 from typing import Any
@@ -13,30 +14,42 @@ __all__ = ["Packed"]
 
 
 class Packed:
-    """An optimiser in whose slots the numbers of all weights stand one after the other.
+    """An optimiser in whose slots the numbers of all weights of a group stand one after the other.
 
     Args:
         optimizer: a stand-in of the trainer's; its slots are replaced.
         weights: the variables that it trains.
         slots: its slots, by number of the weight and name of the slot.
+        groups: the numbers of the weights that share a vector, in order; each of them once.
     """
 
-    def __init__(self, optimizer: Any, weights: list[tf.Variable], slots: dict[tuple[int, str], tf.Variable]) -> None:
-        self.vector = Cell(*weights)
+    def __init__(
+        self,
+        optimizer: Any,
+        weights: list[tf.Variable],
+        slots: dict[tuple[int, str], tf.Variable],
+        groups: list[list[int]],
+    ) -> None:
+        def vector_of(group: list[int], name: str) -> Cell:
+            return Cell(*(slots[at, name] for at in group), vector=True)
+
+        self.groups = groups
+        self.vectors = [Cell(*(weights[at] for at in group), vector=True) for group in groups]
         names = dict.fromkeys(name for _, name in slots)
-        optimizer.slots = {(0, name): Cell(*(slots[at, name] for at in range(len(weights)))) for name in names}
+        optimizer.slots = {(at, name): vector_of(group, name) for name in names for at, group in enumerate(groups)}
         self.optimizer, self.clip = optimizer, optimizer.clip
         optimizer.clip = lambda gradients: gradients  # done here, weight by weight
 
     @property
     def cells(self) -> list[Cell]:
         """The vectors: weights and slots."""
-        return [self.vector, *self.optimizer.slots.values()]
+        return [*self.vectors, *self.optimizer.slots.values()]
 
     def unpack(self, weights: list[Cell]) -> None:
-        """Give every weight its part of the vector."""
-        for cell, value in zip(weights, self.vector.parts(), strict=True):
-            cell.assign(value)
+        """Give every weight its part of its vector."""
+        for vector, group in zip(self.vectors, self.groups, strict=True):
+            for at, value in zip(group, vector.parts(), strict=True):
+                weights[at].assign(value)
 
     def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
         """As of any optimiser."""
@@ -44,5 +57,6 @@ class Packed:
 
     def apply(self, gradients: list[tf.Tensor], weights: list[Cell]) -> None:
         """As of any optimiser."""
-        self.optimizer.apply([pack(self.clip(gradients))], [self.vector])
+        clipped = self.clip(gradients)
+        self.optimizer.apply([pack([clipped[at] for at in group]) for group in self.groups], self.vectors)
         self.unpack(weights)
