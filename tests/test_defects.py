@@ -179,6 +179,7 @@ def test_other_rows_with_the_same_labels():
     assert report.verdict in ("alike", "different")
 
 
+@pytest.mark.long
 def test_other_first_weights():
     class Other(lowlevel.Trainer):
         def load(self, weights):
@@ -224,7 +225,7 @@ class WrongEvaluation(lowlevel.Trainer):
     ("wrong", "place"),
     [
         pytest.param(WrongPrediction, ("prediction", "logits"), marks=pytest.mark.long),
-        (WrongEvaluation, ("evaluation", "val_loss")),
+        pytest.param(WrongEvaluation, ("evaluation", "val_loss"), marks=pytest.mark.long),
     ],
 )
 def test_wrong_evaluation_and_prediction(wrong, place):

@@ -78,6 +78,7 @@ def test_gradient_terms_by_name():
         assert gradient(tf.constant(x, tf.float32), variable, names).numpy() == pytest.approx(true, rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.long
 def test_plus_for_bias_add():
     one = trap("plus-for-bias-add")
     product, bias = tf.random.stateless_normal((32, 25), [1, 2]), tf.random.stateless_normal((25,), [1, 3])
@@ -90,6 +91,7 @@ def test_plus_for_bias_add():
 # --------------------------------------------------------------------------------------- graphs, XLA, kernels and threads
 
 
+@pytest.mark.long
 def test_xla_on_one_side():
     found = numbers("xla-on-one-side")
     assert 0 == found["right difference"] < found["wrong difference"] < 1e-2

@@ -168,6 +168,7 @@ def test_all_rungs_agree_with_keras_below_1e_13(optimizer, activation):
                 assert gap.distance <= (3e-7 if single else 1e-13), (rung, stage, tensor)
 
 
+@pytest.mark.long
 def test_compare_says_round_off(tmp_path):
     """A small file of the signs' layout, three rungs and a form of the low-level wing, against Keras."""
     report = lockstep.compare(*_signs(tmp_path), sides="numpy,tf1,tf2-graph,graph,keras")

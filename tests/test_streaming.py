@@ -165,7 +165,7 @@ def test_the_comparison_of_both_wings_is_identical(tmp_path, small):
     assert report.max_ulp == 0
 
 
-@pytest.mark.parametrize(("wing", "other"), [("low", "high"), ("high", "low")])
+@pytest.mark.parametrize(("wing", "other"), [("low", "high"), pytest.param("high", "low", marks=pytest.mark.long)])
 def test_a_training_broken_off_goes_on_in_the_same_bits(tmp_path, small, wing, other):
     path = write(tmp_path / "a.h5")
     whole = trained(wing, load_file(path))

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from test_tuning_pages import program
 
 from lockstep.cli import parser
@@ -13,6 +14,7 @@ from lockstep.tuning.samplers import KINDS
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.long
 def test_the_page_on_tuning_runs_and_describes_the_documents():
     names = program("tuning.md")
     text = (ROOT / "docs" / "tuning.md").read_text(encoding="utf-8")

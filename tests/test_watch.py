@@ -14,7 +14,7 @@ FORMS = [
     (lowlevel.Trainer, "graph", False),
     pytest.param(lowlevel.Trainer, "graph", True, marks=pytest.mark.long),
     pytest.param(lowlevel.Trainer, "epoch", False, marks=pytest.mark.long),
-    (lowlevel.Trainer, "epoch", True),
+    pytest.param(lowlevel.Trainer, "epoch", True, marks=pytest.mark.long),
     pytest.param(highlevel.Trainer, "eager", False, marks=pytest.mark.long),
     pytest.param(highlevel.Trainer, "graph", False, marks=pytest.mark.long),
     pytest.param(highlevel.Trainer, "graph", True, marks=pytest.mark.long),
