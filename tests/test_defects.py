@@ -96,6 +96,7 @@ def test_sum_for_mean(train):
     assert report.verdict == "different"
 
 
+@pytest.mark.long
 def test_mean_of_the_full_batch_size():
     """Divided by the batch size also where the last batch is smaller: step 5 is the first partial one."""
 
@@ -120,7 +121,12 @@ class Nudged(lowlevel.Trainer):
 
 
 @pytest.mark.parametrize(
-    ("execution", "dtype"), [("eager", "float32"), ("graph", "float64"), pytest.param("epoch", "float32", marks=pytest.mark.long)]
+    ("execution", "dtype"),
+    [
+        pytest.param("eager", "float32", marks=pytest.mark.long),
+        ("graph", "float64"),
+        pytest.param("epoch", "float32", marks=pytest.mark.long),
+    ],
 )
 def test_one_ulp_in_one_element(execution, dtype):
     x, y, *_ = small_data()

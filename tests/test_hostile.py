@@ -339,6 +339,7 @@ def test_a_few_hostile_files_of_every_kind_in_this_process(fuzz, sound, tmp_path
     assert {"load", "refusal"} == set(ended)
 
 
+@pytest.mark.long
 def test_the_same_seed_makes_the_same_files(fuzz, sound):
     pool = fuzz.pool_in(sound)
     for kind in ("json", "picture", "keras", "data", "trace"):

@@ -57,7 +57,12 @@ def identical(case: Grown, sides: tuple[str, ...], data=None) -> None:
     assert last.loss[-1] < last.loss[0]
 
 
-@pytest.mark.parametrize("case", GROWN, ids=str)
+DEAR = ("accumulated", "float16")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.long if case.name in DEAR else ()) for case in GROWN], ids=str
+)
 def test_what_was_added_equals_fit(case):
     identical(case, SIDES["plain"])
 

@@ -666,6 +666,7 @@ json.dump(ended, sys.stdout)
     assert sorted(one.name for one in folder.iterdir()) == before
 
 
+@pytest.mark.long
 def test_a_worse_verdict_sets_the_status(folder, tmp_path, monkeypatch, capsys):
     trace = traces.read(folder / "trace.h5")
     write(tmp_path / "other.h5", replace(trace, sides={"eager": 0}, train=replace(trace.train, learning_rate=0.1)))
