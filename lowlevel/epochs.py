@@ -17,7 +17,7 @@ from shared.spec import BatchNormalizationSpec, DenseSpec
 
 __all__ = ["blocks", "whole"]
 
-_PACKED = 2**16  # parameters at most that are packed: to take more of them apart costs more than the packing saves
+_PACKED = 2**16  # parameters at most that share a vector: to take more of them apart costs more than the sharing saves
 _COPIED = (network.Network, layers.Dense, layers.BatchNormalization, layers.Dropout, optimizers.Optimizer, metrics.Mean)
 
 
@@ -96,7 +96,7 @@ def blocks(trainer: Any) -> Callable[..., list[tf.Tensor]]:
 
 
 def _vectors(trainer: Any, rest: int) -> list[list[int]]:
-    """Which weights share a vector, by their numbers: all where they are few; where they are many, each has its own under XLA.
+    """Which weights share a vector, by their numbers: all of a small net, but under XLA, which fuses, each has its own.
 
     None where what is done with one number may hang on others. Only gradients that are products of matrices or sums over rows are
     packed: a chain of factors TensorFlow multiplies in another order where the vector stands between them. And what XLA makes of
@@ -105,20 +105,19 @@ def _vectors(trainer: Any, rest: int) -> list[list[int]]:
     model, train, xla = trainer.model, trainer.train, trainer.jit_compile
     if any(isinstance(part, MethodType) for part in vars(trainer.optimizer).values()):
         return []  # a rule that somebody has put in another's place may look at more than one number
-    few = model.parameters <= _PACKED
-    if not (few or xla) or train.clipnorm is not None or train.global_clipnorm is not None:
+    if train.clipnorm is not None or train.global_clipnorm is not None:
         return []
     dense = [(layer, inputs) for layer, inputs in model.stack if isinstance(layer, DenseSpec)]
     others = [layer for layer in model.layers if not isinstance(layer, DenseSpec)]
     if any(layer.kernel_regularizer or layer.bias_regularizer for layer, _ in dense):
         return []
     numbers = range(len(trainer.network.trainable_weights))
-    if not xla:
-        return [] if any(isinstance(layer, BatchNormalizationSpec) for layer in others) else [[*numbers]]
-    matrices = train.batch_size > 1 and rest != 1 and all(inputs > 1 and layer.units > 1 for layer, inputs in dense)
-    if others or not matrices or model.dtype != model.variable_dtype:
-        return []
-    return [[*numbers]] if few else [[at] for at in numbers]
+    if xla:
+        matrices = train.batch_size > 1 and rest != 1 and all(inputs > 1 and layer.units > 1 for layer, inputs in dense)
+        plain = matrices and not others and model.dtype == model.variable_dtype
+        return [[at] for at in numbers] if plain else []
+    normalized = any(isinstance(layer, BatchNormalizationSpec) for layer in others)
+    return [] if normalized or model.parameters > _PACKED else [[*numbers]]
 
 
 class _Carried:

@@ -46,7 +46,7 @@ def test_whole_epochs_equal_steps_under_xla(case, elsewhere):
     elsewhere.submit(same, case, True).result(timeout=300)
 
 
-WIDE = ModelSpec.mlp(2700, 25, 5)  # 67,655 parameters: more than share a vector
+WIDE = ModelSpec.mlp(2700, 25, 5)  # 67,655 parameters: without XLA too many for one vector
 
 
 def wide_equals_steps_and_fit(options: dict) -> None:

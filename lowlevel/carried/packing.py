@@ -1,7 +1,8 @@
 """Weights as vectors, and so the slots of their optimiser: all of a small net in one, or each by itself.
 
 A rule is elementwise, so this changes no bit. In one vector it runs once, not once a weight, and small nets pay most of all for
-what it costs to begin an operation. A vector of its own helps a large kernel under XLA, whose loop over few columns is slow.
+what it costs TensorFlow to begin an operation. XLA begins them cheaply; there a vector of its own helps each kernel, since a loop
+over few columns is slow.
 """
 
 from typing import Any
