@@ -13,6 +13,7 @@ import tensorflow as tf
 from lowlevel import layers, metrics, network, optimizers, storage
 from lowlevel.carried.cells import Cell, stand_in
 from lowlevel.carried.packing import Packed
+from lowlevel.carried.turned import tall
 from shared.spec import BatchNormalizationSpec, DenseSpec
 
 __all__ = ["blocks", "whole"]
@@ -31,7 +32,7 @@ def whole(trainer: Any, examples: int) -> Callable[..., tuple[tf.Tensor, tf.Tens
     """
     batch_size = trainer.train.batch_size
     full, rest = divmod(examples, batch_size)
-    state = _Carried(trainer, _vectors(trainer, rest))
+    state = _Carried(trainer, rest)
 
     def epochs(count: tf.Tensor, size: tf.Tensor, orders: tf.Tensor, *rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # XLA compiles for a known number of rows. Otherwise it stays open: see ``Trainer._graph``.
@@ -74,7 +75,7 @@ def blocks(trainer: Any) -> Callable[..., list[tf.Tensor]]:
         rows of each, int32 (); and of x, y and perhaps weights, (rows, ...). It changes the trainer's variables, and returns how
         many batches are done, [int32 ()].
     """
-    state = _Carried(trainer, _vectors(trainer, rest=0))
+    state = _Carried(trainer, rest=0)
 
     def batches(first: tf.Tensor, last: tf.Tensor, size: tf.Tensor, *rows: tf.Tensor) -> list[tf.Tensor]:
         size = trainer.train.batch_size if trainer.jit_compile else size
@@ -124,7 +125,7 @@ class _Carried:
     """The state of a trainer, in cells of the stand-in ``trainer``; in variables, of the trainer itself, where a loop cannot
     carry it: where a step branches, or a kernel writes into a variable."""
 
-    def __init__(self, trainer: Any, vectors: list[list[int]]) -> None:
+    def __init__(self, trainer: Any, rest: int) -> None:
         self.trainer, self.cells, self.packed = trainer, [], None
         train, model = trainer.train, trainer.model
         if train.gradient_accumulation_steps or train.ema_overwrite_frequency or model.dtype == "mixed_float16":
@@ -134,9 +135,10 @@ class _Carried:
         cells = {variable.ref(): Cell(variable) for group in storage.variables(trainer) for variable in group}
         self.trainer = stand_in(trainer, cells, (type(trainer), *_COPIED))
         self.cells = list(cells.values())
-        if vectors:
+        if groups := _vectors(trainer, rest):
             weights, slots = trainer.network.trainable_weights, trainer.optimizer.slots
-            self.packed = self.trainer.optimizer = Packed(self.trainer.optimizer, weights, slots, vectors)
+            turned = tall(weights, [size for size in (train.batch_size, rest) if size]) if trainer.jit_compile else set()
+            self.packed = self.trainer.optimizer = Packed(self.trainer.optimizer, weights, slots, groups, turned)
             in_vectors = {variable.ref() for variable in (*weights, *slots.values())}
             self.cells = [cell for at, cell in cells.items() if at not in in_vectors] + self.packed.cells
 

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from cases import GROWN, LONG, QUICK, data_for
 
 import highlevel
 import lowlevel
 from lockstep import traps
 from lowlevel import epochs
+from lowlevel.carried import turned
 from shared import Checkpoints, InputError, ModelSpec, TrainSpec
 
 SOME = [QUICK[0], *GROWN[::3]]
@@ -50,10 +52,13 @@ WIDE = ModelSpec.mlp(2700, 25, 5)  # 67,655 parameters: without XLA too many for
 
 
 def wide_equals_steps_and_fit(options: dict) -> None:
-    """With a vector for each weight, in the bits of a step at a time and of the real ``fit``, compiled as well."""
+    """With the first kernel turned and a vector for each other weight, in the bits of a step at a time and of the real ``fit``,
+    compiled as well; the last batch is smaller."""
     x, y = np.random.default_rng(5).normal(size=(90, WIDE.inputs)).astype(np.float32), np.arange(90) % 5
-    train = TrainSpec(epochs=3, batch_size=20, **options)
-    assert epochs._vectors(lowlevel.Trainer(WIDE, train, jit_compile=True), rest=10) == [[0], [1], [2], [3]]
+    train = TrainSpec(epochs=3, batch_size=40, **options)
+    state = epochs._Carried(lowlevel.Trainer(WIDE, train, execution="epoch", jit_compile=True), rest=10)
+    assert [cell.turned for cell in state.packed.vectors] == [True, False, False, False]
+    assert [cell.vector for cell in state.packed.vectors] == [False, True, True, True]
     found = []
     for wing, form in ((lowlevel, "epoch"), (lowlevel, "graph"), (highlevel, "graph")):
         trainer = wing.Trainer(WIDE, train, execution=form, jit_compile=True)
@@ -85,6 +90,17 @@ def wide_equals_steps_and_fit(options: dict) -> None:
 )
 def test_large_nets_equal_steps_and_fit_under_xla(options, elsewhere):
     elsewhere.submit(wide_equals_steps_and_fit, options).result(timeout=300)
+
+
+def test_only_tall_kernels_are_turned_and_only_where_the_bits_stay(monkeypatch):
+    shapes = [(2700, 25), (25,), (25, 2700), (1100, 65), (400, 25)]
+    weights = [tf.Variable(tf.zeros(shape)) for shape in shapes]
+    assert turned.tall(weights, [40, 10]) == {0}
+    assert turned.tall(weights, [20]) == set(), "batches too small to pay for it"
+    alike = turned._alike
+    monkeypatch.setattr(turned, "_alike", lambda rows, *shape: rows != 10 and alike(rows, *shape))
+    assert turned.tall(weights, [40, 10]) == set(), "the last batch rounds otherwise"
+    assert turned.tall(weights, [40]) == {0}
 
 
 @pytest.mark.long

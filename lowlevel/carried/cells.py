@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from lowlevel.carried.turned import upright
+
 __all__ = ["Cell", "sources", "stand_in"]
 
 
@@ -16,18 +18,27 @@ class Cell:
     Args:
         variables: the one that it stands for, or several of one dtype.
         vector: whether it holds their numbers in one vector; several always are.
+        turned: whether it holds a matrix transposed (``lowlevel/carried/turned.py``); not with ``vector``.
     """
 
-    def __init__(self, *variables: tf.Variable, vector: bool = False) -> None:
-        self.variables, self.dtype, self.vector = variables, variables[0].dtype, vector or len(variables) > 1
+    def __init__(self, *variables: tf.Variable, vector: bool = False, turned: bool = False) -> None:
+        self.variables, self.dtype = variables, variables[0].dtype
+        self.vector, self.turned = vector or len(variables) > 1, turned
         self.sizes = [variable.shape.num_elements() for variable in variables]
-        self.shape = tf.TensorShape([sum(self.sizes)]) if self.vector else variables[0].shape
+        own = variables[0].shape[::-1] if turned else variables[0].shape
+        self.shape = tf.TensorShape([sum(self.sizes)]) if self.vector else own
         self.tensor: Any = None
 
     def read(self) -> tf.Tensor:
         """What the variables hold."""
-        values = [variable.read_value() for variable in self.variables]
-        return pack(values) if self.vector else values[0]
+        return self.pack([variable.read_value() for variable in self.variables])
+
+    def pack(self, values: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Values of the variables, as the cell holds them: matrices turned, or all numbers in one vector, in order."""
+        if not self.vector:
+            return tf.transpose(values[0]) if self.turned else values[0]
+        vectors = [tf.reshape(value, [-1]) for value in values]
+        return tf.concat(vectors, 0) if len(vectors) > 1 else vectors[0]
 
     def write(self) -> None:
         """Give the variables the value of the cell."""
@@ -37,7 +48,7 @@ class Cell:
     def parts(self) -> list[tf.Tensor]:
         """The values of the variables, each of its own shape."""
         if not self.vector:
-            return [self.tensor]
+            return [upright(self.tensor) if self.turned else self.tensor]
         numbers = tf.split(self.tensor, self.sizes) if len(self.sizes) > 1 else [self.tensor]
         return [tf.reshape(part, variable.shape) for part, variable in zip(numbers, self.variables, strict=True)]
 
@@ -67,12 +78,6 @@ def _of_tensor(name: str) -> Any:
 
 for _name in ("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__floordiv__"):
     setattr(Cell, _name, _of_tensor(_name))
-
-
-def pack(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
-    """All numbers in one vector, in order."""
-    vectors = [tf.reshape(tensor, [-1]) for tensor in tensors]
-    return tf.concat(vectors, 0) if len(vectors) > 1 else vectors[0]
 
 
 def sources(weights: Sequence[Any]) -> list[Any]:
