@@ -10,10 +10,11 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
 
 __all__ = ["blocks", "whole"]
 
-_CHUNK = 2**24  # bytes of rows that are put in order at a time: one gather costs less than one a batch, all rows need memory
+_CHUNK = 2**24  # bytes of rows that are taken at a time without XLA: one gather costs less than one a batch, all rows need memory
 
 
 def whole(
@@ -44,28 +45,33 @@ def whole(
     (3, 9)
     """
     own, spec = _own(network, kind), tf.TensorSpec((examples,), tf.int64)
-    one, many = _programs(network, batch_size, kind)
+    step = _step(network, kind)
+    one = _program(network, step)
     full, rest = divmod(examples, batch_size)
+
+    def batches(order: tf.Tensor, *rows: tf.Tensor) -> None:
+        """All full batches of an epoch. XLA must not see, in a step, where its rows come from: it might fuse the two."""
+
+        def batch(at: tf.Tensor) -> None:
+            chosen = tf.slice(order, [at * batch_size], [batch_size])  # XLA compiles for a known number of rows
+            step(*xla.optimization_barrier(*_taken(rows, chosen)))
+
+        _times(full, batch)
+
+    many = _program(network, batches)
 
     def epoch(size: tf.Tensor, order: tf.Tensor, *rows: tf.Tensor) -> dict[str, tf.Tensor]:
         bytes_of_batch = batch_size * sum(part.dtype.size * tf.TensorShape(part.shape[1:]).num_elements() for part in rows)
-        length = max(1, min(full, _CHUNK // bytes_of_batch))  # batches a chunk
-        span = length * batch_size
-
-        # XLA must not see where rows come from: it would take them out by itself, and round differently.
-        def program(at: tf.Tensor) -> None:
-            """A chunk as one program; all chunks have one length, so that it is compiled once."""
-            many(tf.minimum(length, full - at * length), *_in_order(rows, filled[at * span :][:span]))
+        span = batch_size * max(1, min(full, _CHUNK // bytes_of_batch))
 
         def chunk(at: tf.Tensor) -> None:
-            """A chunk step by step, the partial batch among them."""
-            _one_by_one(one, size, _in_order(rows, order[at * span : (at + 1) * span]))
+            """Rows of some batches step by step, the partial batch among them."""
+            _one_by_one(one, size, _taken(rows, order[at * span : (at + 1) * span]))
 
         if network.jit_compile and full and not apart:
-            filled = tf.pad(order[: full * batch_size], [[0, -full % length * batch_size]])
-            _times(-(-full // length), program)
+            many(order, *rows)
             if rest:
-                one(*_in_order(rows, order[full * size :]))
+                one(*_taken(rows, order[full * size :]))
         else:
             _times(-(-examples // span), chunk)
         return network.get_metrics_result()
@@ -96,8 +102,18 @@ def blocks(
         a function of the iterator, as ``fit`` calls it. It returns the metrics, float32 (); those of an epoch's last block are
         those of the epoch.
     """
-    own = _own(network, "train")
-    one, many = _programs(network, batch_size, "train")
+    own, step = _own(network, "train"), _step(network, "train")
+    one = _program(network, step)
+
+    def batches(count: tf.Tensor, *rows: tf.Tensor) -> None:
+        """So many full batches of rows that stand in order."""
+
+        def of(part: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
+            return tf.slice(part, [at * batch_size] + [0] * (part.shape.rank - 1), [batch_size, *part.shape[1:]])
+
+        _times(count, lambda at: step(*(of(part, at) for part in rows)))
+
+    many = _program(network, batches)
 
     def block(size: tf.Tensor, *rows: tf.Tensor) -> dict[str, tf.Tensor]:
         if network.jit_compile and not apart:
@@ -125,26 +141,20 @@ def _own(network: keras.Model, kind: str) -> Callable[[Any], Any]:
     return getattr(network, f"{kind}_function")
 
 
-def _programs(network: keras.Model, batch_size: int, kind: str) -> list[Callable[..., Any]]:
-    """What does one step, a function of its rows, and what does ``count`` of them, a function of that and of rows in order.
+def _step(network: keras.Model, kind: str) -> Callable[..., dict[str, tf.Tensor]]:
+    """Keras's step of that kind, a function of the rows of a batch."""
 
-    Each is a program of XLA where the net is compiled by XLA.
-    """
-
-    def one(*rows: tf.Tensor) -> dict[str, tf.Tensor]:
+    def step(*rows: tf.Tensor) -> dict[str, tf.Tensor]:
         # The number of rows stays open, as in `fit`: TensorFlow would turn the division by a known one into a product.
         rows = tuple(tf.ensure_shape(part, [None, *part.shape[1:]]) for part in rows)
         return getattr(network, f"{kind}_step")(rows)
 
-    def many(count: tf.Tensor, *rows: tf.Tensor) -> None:
-        def batch(part: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
-            others = part.shape[1:]  # XLA compiles for a known number of rows
-            return tf.slice(part, [at * batch_size] + [0] * len(others), [batch_size, *others])
+    return step
 
-        _times(count, lambda at: one(*(batch(part, at) for part in rows)))
 
-    xla = bool(network.jit_compile)
-    return [tf.function(part, jit_compile=True, autograph=False) if xla else part for part in (one, many)]
+def _program(network: keras.Model, part: Callable[..., Any]) -> Callable[..., Any]:
+    """A program of XLA where the net is compiled by XLA."""
+    return tf.function(part, jit_compile=True, autograph=False) if network.jit_compile else part
 
 
 def _one_by_one(one: Callable[..., Any], size: tf.Tensor, rows: Sequence[tf.Tensor]) -> None:
@@ -171,5 +181,5 @@ def _times(count: Any, body: Callable[[tf.Tensor], Any]) -> None:
     tf.while_loop(lambda at: at < count, following, (tf.constant(0),), parallel_iterations=1)
 
 
-def _in_order(rows: Sequence[tf.Tensor], order: tf.Tensor) -> list[tf.Tensor]:
+def _taken(rows: Sequence[tf.Tensor], order: tf.Tensor) -> list[tf.Tensor]:
     return [tf.gather(part, order) for part in rows]
