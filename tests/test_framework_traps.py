@@ -27,6 +27,7 @@ LONG = (
     "fork-hangs",
     "determinism-changes-numbers",
     "backup-within-epoch",
+    "fit-shuffle-repeats",
 )
 MEASURED = [one.name for one in catalogue() if one.kind in ELSEWHERE]
 

@@ -30,7 +30,12 @@ def run(case: Case, arithmetic: str) -> None:
         assert pair.numbers == steps * a_step + EPOCHS * an_epoch + parameters + slots
 
 
-@pytest.mark.parametrize("case", QUICK, ids=str)
+MANY_STEPS = [case for case in QUICK if case.batch == 1 and case.depth > 1]
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.long if case in MANY_STEPS else ()) for case in QUICK], ids=str
+)
 def test_every_form_equals_fit(case):
     run(case, "plain")
 
@@ -57,7 +62,7 @@ def identical(case: Grown, sides: tuple[str, ...], data=None) -> None:
     assert last.loss[-1] < last.loss[0]
 
 
-DEAR = ("accumulated", "float16")
+DEAR = ("accumulated", "float16", "everything-rmsprop", "weighed-classes", "adagrad-global-norm", "lion-decay")
 
 
 @pytest.mark.parametrize(
