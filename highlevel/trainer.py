@@ -32,8 +32,8 @@ from shared.data.card import DataCard
 from shared.data.streamed import told
 from shared.feed import Feed, batch, feed
 from shared.replicas import alone, check_fit, check_shares, check_training
-from shared.settings import resolve
-from shared.spec import DenseSpec, ModelSpec, TrainSpec
+from shared.settings import resolve, starts_with_column
+from shared.spec import ModelSpec, TrainSpec
 from shared.weights import checked, checked_state, compiled_in, specs_in
 
 __all__ = ["Trainer", "load_model"]
@@ -220,7 +220,7 @@ class Trainer:
         """The function of the net that runs all batches of such rows in one call."""
         key = (kind, batch_size, len(parts[0]))
         if key not in self._whole:
-            apart = kind == "test" or self._column
+            apart = kind == "test" or starts_with_column(self.model)
             self._whole[key] = epochs.whole(self.network, len(parts[0]), batch_size, kind, apart)
         return partial(self._whole[key], [tf.constant(part) for part in parts])
 
@@ -228,14 +228,9 @@ class Trainer:
         """The train function of the net that runs all batches of a block in one call."""
         key = ("blocks", source.plan.batch_size, source.steps, spec)
         if key not in self._whole:
-            self._whole[key] = epochs.blocks(self.network, spec, source.steps, source.plan.batch_size, self._column)
+            apart = starts_with_column(self.model)
+            self._whole[key] = epochs.blocks(self.network, spec, source.steps, source.plan.batch_size, apart)
         return self._whole[key]
-
-    @property
-    def _column(self) -> bool:
-        """Whether the first product is with one column: XLA computes it otherwise where a program takes rows out by itself."""
-        units = [layer.units for layer in self.model.layers if isinstance(layer, DenseSpec)]
-        return units[:1] == [1]
 
     def _carry_on(self, point: Point) -> None:
         """Give the running means what they had added up when the epoch was broken off."""

@@ -31,8 +31,8 @@ from shared.data.card import DataCard
 from shared.data.streamed import told
 from shared.feed import Feed, batch, feed
 from shared.replicas import alone, check_fit, check_shares, check_training
-from shared.settings import FORMS, FUSED, resolve
-from shared.spec import DenseSpec, ModelSpec, TrainSpec
+from shared.settings import FORMS, FUSED, resolve, starts_with_column
+from shared.spec import ModelSpec, TrainSpec
 from shared.weights import checked, checked_state, compiled_in, specs_in
 
 __all__ = ["Trainer", "load_model"]
@@ -256,13 +256,7 @@ class Trainer:
     def _runs_whole(self, plan: BatchPlan) -> bool:
         """Whether whole epochs round as steps do. A loop of one round XLA takes apart, and rounds otherwise."""
         rounds = plan.examples // plan.batch_size
-        return self.execution in ("epoch", FUSED) and not (self.jit_compile and (rounds < 2 or self._column))
-
-    @property
-    def _column(self) -> bool:
-        """Whether the first product is with one column: XLA computes it otherwise where a program takes rows out by itself."""
-        units = [layer.units for layer in self.model.layers if isinstance(layer, DenseSpec)]
-        return units[:1] == [1]
+        return self.execution in ("epoch", FUSED) and not (self.jit_compile and (rounds < 2 or starts_with_column(self.model)))
 
     def _run_epochs(self, rows: list[tf.Tensor], plan: BatchPlan, first: int, count: int, room: int) -> list[dict[str, Any]]:
         """Train ``count`` epochs, of ``room`` that a call can take, from ``first`` on: loss and metric of each."""
@@ -300,7 +294,7 @@ class Trainer:
         steps, rest = divmod(len(rows[0]), size)
         full = start + steps
         while step < full:
-            if self.execution in ("epoch", FUSED) and not (self.jit_compile and self._column):
+            if self.execution in ("epoch", FUSED) and not (self.jit_compile and starts_with_column(self.model)):
                 first, step = step, min(reach(step), full)
                 self._function("block", *rows)(*map(tf.constant, (first - start, step - start, size)), *rows)
             else:

@@ -1,6 +1,6 @@
 """How a training is run, as against what it computes: the choices that both wings resolve by one rule."""
 
-from shared.spec import ModelSpec, TrainSpec, require
+from shared.spec import DenseSpec, ModelSpec, TrainSpec, require
 
 FORMS = ("eager", "graph", "epoch")  # of both wings; the low-level one has FUSED too
 FUSED = "fused"
@@ -48,6 +48,11 @@ def compiles(model: ModelSpec) -> bool:
     Smaller ones are trained before XLA has compiled them. It hangs on nothing else: ``docs/speed.md``.
     """
     return model.parameters >= COMPILED and model.compute_dtype == model.variable_dtype
+
+
+def starts_with_column(model: ModelSpec) -> bool:
+    """Whether the first product is with one column: XLA computes it otherwise where a program takes rows out by itself."""
+    return next((layer.units for layer in model.layers if isinstance(layer, DenseSpec)), 0) == 1
 
 
 def check_fused(train: TrainSpec) -> None:
