@@ -143,10 +143,9 @@ def least_step(figures: dict, parts: dict) -> str:
         rows.append(["the sum where XLA does all of it", *(number(1e6 * total) for total in compiled)])
     blocks = [
         "A step's matrix products and one fused pass of Adam over all parameters, in µs, each timed by itself with its "
-        "data in the "
-        "caches, the best of the libraries; no training of this kind can be faster than the sum. Compiled trainings have the "
-        "products that XLA makes, since a compiled `fit` has their bits: the last row is their bound. What is too short to be "
-        "told from the loop around it counts as nothing there.",
+        "data in the caches, the best of the libraries; no training of this kind can be faster than the sum. Compiled trainings "
+        "have the products that XLA makes, since a compiled `fit` has their bits: the last row is their bound, the gradient of a "
+        "kernel multiplied the quicker way around. What is too short to be told from the loop around it counts as nothing there.",
         table(heads, rows),
     ]
     slopes = {job: parts[f"jobs.{job}"]["figures"] for job in figures if f"jobs.{job}" in parts}
